@@ -1,0 +1,118 @@
+"""Access tokens for the services of a platform: OAuth 2 client credentials with a signed assertion (RFC 7523).
+
+LTI security framework 1.0 section 4. A token is kept in the process until a minute before its end, one for each
+registration and set of scopes: two clients at one issuer must never share.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import jwt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lti_tool.db import Database
+from lti_tool.launch.keys import signing_key
+from lti_tool.launch.platforms import Registration
+from lti_tool.platform_http import PlatformHttp, PlatformRefused, PlatformResponse
+
+_ASSERTION_SECONDS = 300
+_EARLY_SECONDS = 60
+_CacheKey = tuple[int, tuple[str, ...]]
+
+
+class _TokenAnswer(BaseModel):
+    """What a token endpoint answers (RFC 6749 section 5.1)."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    access_token: str = Field(min_length=1, max_length=16384, pattern=r"^[\x21-\x7e]+$")
+    token_type: str = Field("Bearer", pattern="^[Bb]earer$")
+    expires_in: float = Field(3600, ge=0, le=31_536_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeptToken:
+    text: str
+    good_until: float
+
+
+class AccessTokens:
+    """Access tokens of all registrations. One instance serves all threads of a process."""
+
+    def __init__(self, database: Database, http: PlatformHttp, secret: str) -> None:
+        self._database = database
+        self._http = http
+        self._secret = secret
+        self._kept: dict[_CacheKey, _KeptToken] = {}
+        self._locks: defaultdict[_CacheKey, threading.Lock] = defaultdict(threading.Lock)
+
+    def get(self, registration: Registration, scopes: Iterable[str]) -> str:
+        """A bearer token for these scopes, kept or new.
+
+        Raises :class:`~lti_tool.platform_http.PlatformError`: unreachable, or refused with the platform's reason.
+        """
+        key = _cache_key(registration, scopes)
+        with self._locks[key]:
+            kept = self._kept.get(key)
+            if kept is None or kept.good_until <= time.monotonic():
+                kept = self._requested(registration, key[1])
+                self._kept[key] = kept
+            return kept.text
+
+    def drop(self, registration: Registration, scopes: Iterable[str], token: str) -> None:
+        """Forget a token that the platform no longer takes, unless another thread replaced it already."""
+        key = _cache_key(registration, scopes)
+        with self._locks[key]:
+            kept = self._kept.get(key)
+            if kept is not None and kept.text == token:
+                del self._kept[key]
+
+    def _requested(self, registration: Registration, scopes: tuple[str, ...]) -> _KeptToken:
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": self._assertion(registration),
+            "scope": " ".join(scopes),
+        }
+        asked_at = time.monotonic()
+        response = self._http.post(
+            registration.auth_token_url,
+            urlencode(form).encode(),
+            content_type="application/x-www-form-urlencoded",
+        )
+        answer = _token_answer(response)
+        return _KeptToken(text=answer.access_token, good_until=asked_at + answer.expires_in - _EARLY_SECONDS)
+
+    def _assertion(self, registration: Registration) -> str:
+        with self._database.transaction() as connection:
+            key = signing_key(connection, self._secret)
+        now = int(time.time())
+        claims = {
+            "iss": registration.client_id,
+            "sub": registration.client_id,
+            "aud": registration.auth_token_url,
+            "iat": now,
+            "exp": now + _ASSERTION_SECONDS,
+            "jti": secrets.token_urlsafe(24),
+        }
+        return jwt.encode(claims, key.private_key, algorithm="RS256", headers={"kid": key.kid})
+
+
+def _cache_key(registration: Registration, scopes: Iterable[str]) -> _CacheKey:
+    return registration.id, tuple(sorted(set(scopes)))
+
+
+def _token_answer(response: PlatformResponse) -> _TokenAnswer:
+    try:
+        return _TokenAnswer.model_validate(response.json())
+    except ValidationError as error:
+        raise PlatformRefused(
+            "the token endpoint answered without a bearer token", status=response.status, headers=response.headers
+        ) from error
