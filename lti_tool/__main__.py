@@ -1,0 +1,7 @@
+"""``python -m lti_tool`` is ``mlquiz``."""
+
+from __future__ import annotations
+
+from lti_tool.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Grades, explanations and their way into the LMS's gradebook."""

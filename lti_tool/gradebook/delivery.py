@@ -1,0 +1,112 @@
+"""Sending scores: from an outbox row to the LMS's gradebook, once.
+
+Two transactions a try. The first counts the try and fixes timestamp and comment; the second holds the row's lock while
+it talks to the LMS. A try that ended without an answer (crash, time-out) may have arrived: the next one reads the
+result back before it sends again, so no comment is posted twice.
+"""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import structlog
+from psycopg import Connection
+
+from config.settings import Settings
+from lti_tool.db import Database
+from lti_tool.errors import DeliveryError
+from lti_tool.gradebook import store
+from lti_tool.gradebook.ags import AgsClient, Score, StaleTimestamp
+from lti_tool.gradebook.comment import comment_text
+from lti_tool.launch.platforms import get_registration
+from lti_tool.launch.tokens import TokenSource
+from lti_tool.platform_http import PlatformHttp
+from lti_tool.secrets import app_secret
+
+FIRST_WAIT_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 6 * 3600.0
+_TOLERANCE = Decimal("0.0002")
+
+_log = structlog.get_logger(__name__)
+
+
+class Delivery:
+    """Sends scores for one worker process; keeps its HTTP client and access tokens."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._database = database
+        self._http = PlatformHttp(settings)
+        self._tokens = TokenSource(self._http, database, app_secret(settings))
+
+    def deliver(self, delivery_id: int) -> None:
+        """One try for one row. Afterwards it is delivered, parked with a reason, or due again later."""
+        with self._database.transaction() as connection:
+            if not store.begin_delivery(connection, delivery_id):
+                return
+            lines = store.list_explanation_lines(connection, delivery_id)
+            store.set_comment(connection, delivery_id, comment_text(lines, lines[0].language if lines else "en"))
+        with self._database.transaction() as connection:
+            work = store.lock_delivery(connection, delivery_id)
+            if work is None:
+                return
+            try:
+                self._send(connection, work)
+            except DeliveryError as error:
+                self._record_failure(connection, work, error)
+            else:
+                store.record_delivered(connection, work.id)
+                _log.info("delivered", delivery_id=work.id, attempt_id=work.attempt_id, tries=work.tries)
+
+    def _send(self, connection: Connection, work: store.DeliveryWork) -> None:
+        """Post the score and read it back. Raises :class:`DeliveryError`."""
+        client = AgsClient(get_registration(connection, work.registration_id), self._http, self._tokens)
+        if work.tries > 1 and self._is_there(client, work):
+            return
+        try:
+            client.post_score(work.line_item_url, _score_from(work))
+        except StaleTimestamp:
+            if not self._is_there(client, work):
+                raise
+            return
+        if not self._is_there(client, work):
+            raise DeliveryError(
+                "The gradebook took the score but shows another one: it was changed or locked there."
+                " Unlock it in the LMS, or leave it as it is.",
+                permanent=True,
+            )
+
+    def _is_there(self, client: AgsClient, work: store.DeliveryWork) -> bool:
+        """Whether the gradebook's result is this score (scaled to the gradebook's own maximum)."""
+        result = client.get_result(work.line_item_url, work.user_sub)
+        if result is None or result.score is None or not result.maximum:
+            return False
+        return abs(result.score / result.maximum - work.score_given / work.score_maximum) <= _TOLERANCE
+
+    def _record_failure(self, connection: Connection, work: store.DeliveryWork, error: DeliveryError) -> None:
+        _log.warning("not delivered", delivery_id=work.id, tries=work.tries, permanent=error.permanent, error=str(error))
+        if error.permanent:
+            store.record_parked(connection, work.id, error=str(error))
+            return
+        is_stale = isinstance(error, StaleTimestamp)
+        wait_seconds = 1.0 if is_stale else wait_before_next(work.tries, error.retry_after_seconds)
+        store.record_retry(connection, work.id, error=str(error), wait_seconds=wait_seconds, renew=is_stale)
+
+
+def wait_before_next(tries: int, retry_after_seconds: float | None = None) -> float:
+    """Seconds to wait after the ``tries``-th failure: doubling from 5 s to 6 h with jitter, or what the LMS asks for."""
+    backoff = min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 20), LONGEST_WAIT_SECONDS)
+    return max(backoff * random.uniform(0.75, 1.25), retry_after_seconds or 0.0)
+
+
+def _score_from(work: store.DeliveryWork) -> Score:
+    return Score(
+        user_sub=work.user_sub,
+        score_given=work.score_given,
+        score_maximum=work.score_maximum,
+        comment=work.comment,
+        timestamp=work.score_timestamp,
+        submitted_at=work.submitted_at,
+        activity_progress="Completed",
+        grading_progress="FullyGraded",
+    )

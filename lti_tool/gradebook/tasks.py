@@ -1,0 +1,96 @@
+"""Explaining and delivering in workers, and the sweep that finds what a crash left behind."""
+
+from __future__ import annotations
+
+import structlog
+from psycopg import Connection
+
+from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
+from lti_tool.gradebook import store
+from lti_tool.questions.store import get_grading_question
+from lti_tool.worker import Workbench, celery, wake, workbench
+
+_log = structlog.get_logger(__name__)
+
+
+@celery.task(name="lti_tool.gradebook.tasks.explain_pending", queue="explain")
+def explain_pending() -> None:
+    """Let the language model reword what waits, a batch a time; then the scores may go."""
+    delivery_ids, more = explain(workbench())
+    for delivery_id in delivery_ids:
+        wake(deliver_score, delivery_id)
+    if more:
+        wake(explain_pending)
+
+
+@celery.task(name="lti_tool.gradebook.tasks.deliver_score", queue="deliver")
+def deliver_score(delivery_id: int) -> None:
+    """Send one score; without effect when it is not due, done, or another worker is at it."""
+    workbench().delivery.deliver(delivery_id)
+
+
+@celery.task(name="lti_tool.gradebook.tasks.sweep", queue="deliver")
+def sweep() -> None:
+    """Wake workers for all that waits in the database, whatever became of the first wake."""
+    from lti_tool.submissions.store import list_waiting
+    from lti_tool.submissions.tasks import wake_grading
+
+    with workbench().database.transaction() as connection:
+        waiting = list_waiting(connection)
+        pending = store.count_pending_rewordings(connection)
+        due = store.list_due_deliveries(connection)
+    wake_grading(waiting)
+    if pending:
+        wake(explain_pending)
+    for delivery_id in due:
+        wake(deliver_score, delivery_id)
+
+
+def explain(bench: Workbench) -> tuple[list[int], bool]:
+    """Reword one batch in one transaction; ids of the deliveries that may go now, and whether more waits."""
+    with bench.database.transaction() as connection:
+        begun = store.begin_rewordings(connection)
+    if not begun:
+        return [], False
+    with bench.database.transaction() as connection:
+        work = store.lock_rewordings(connection, begun)
+        assessed: list[tuple[Question, str, Assessment]] = [
+            (get_grading_question(connection, item.question_id), item.answer, _assessment(connection, item))
+            for item in work
+        ]
+        explanations = bench.explainer.explain(assessed)
+        for item, explanation in zip(work, explanations, strict=True):
+            is_served = explanation.source == "LLM"
+            store.record_rewording(
+                connection,
+                item.grade_id,
+                outcome="SERVED" if is_served else "REFUSED" if explanation.refused else "NOT_WANTED",
+                text=explanation.text if is_served else None,
+                reasons=explanation.refused,
+                versions=explanation.versions,
+            )
+        attempts = store.list_attempts_fully_explained(connection, [item.attempt_id for item in work])
+        delivery_ids = store.release_deliveries(connection, attempts)
+        more = store.count_pending_rewordings(connection) > 0
+    _log.info("explained", count=len(work), served=sum(item.source == "LLM" for item in explanations))
+    return delivery_ids, more
+
+
+def _assessment(connection: Connection, item: store.RewordingWork) -> Assessment:
+    """The assessment as it was recorded: the language model must not see another one than the student."""
+    return Assessment(
+        fraction=item.fraction,
+        low=item.low,
+        high=item.high,
+        confidence=item.confidence,
+        flags=frozenset(Flag(flag) for flag in item.flags),
+        verdicts=tuple(
+            KeyPointVerdict(
+                position=row.position,
+                verdict=Verdict(row.verdict),
+                similarity=row.similarity,
+                evidence=row.evidence,
+            )
+            for row in store.list_verdicts(connection, item.grade_id)
+        ),
+    )

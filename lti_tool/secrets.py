@@ -1,0 +1,49 @@
+"""The tool's own secret: signs form tokens, encrypts private keys at rest. It never lies in the database."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from config.settings import Settings
+from lti_tool.errors import NotConfigured
+
+
+def app_secret(settings: Settings) -> str:
+    """``SECRET_KEY``, or the content of ``DATA_DIR/secret.key``, made at the first call.
+
+    Raises :class:`NotConfigured` where that file cannot be made or read, or is readable by others.
+    """
+    given = settings.secret_key.get_secret_value()
+    return given or _kept_secret(settings.data_path / "secret.key")
+
+
+def _kept_secret(path: Path) -> str:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make(path)
+        if path.stat().st_mode & 0o077:
+            raise NotConfigured(f"{path} is readable by others: run `chmod 600 {path}`, then start again")
+        secret = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise NotConfigured(f"{path} cannot be read or made ({error.strerror}): set SECRET_KEY or SECRET_KEY_FILE") from error
+    if len(secret) < 32:
+        raise NotConfigured(f"{path} is damaged: restore it from a backup (it encrypts the tool's private keys)")
+    return secret
+
+
+def _make(path: Path) -> None:
+    """Several processes may start at once: the file appears whole, and the first one wins."""
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

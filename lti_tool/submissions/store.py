@@ -1,0 +1,380 @@
+"""Attempts and submissions in PostgreSQL. From RECEIVED on, an answer's state is here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from psycopg import Connection
+
+from lti_tool.db import fetch_all, fetch_one, fetch_value
+from lti_tool.errors import AlreadyDone, NotFound, Refused, Unusable
+from lti_tool.gradebook.store import finish_attempt
+
+MAX_ANSWER_CHARACTERS = 100_000
+MAX_GRADING_TRIES = 5
+
+
+class NoAttemptsLeft(Refused):
+    """The quiz allows no further attempt."""
+
+    status = 409
+    code = "NO-ATTEMPTS"
+    student_text = "You have used all attempts at this quiz. Your results are kept."
+    instructor_text = "The student has used all attempts. You can allow more in the quiz's settings."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One user's go at a quiz. ``status`` is OPEN, SUBMITTED or GRADED."""
+
+    id: int
+    resource_link_id: int
+    user_id: int
+    quiz_id: UUID
+    number: int
+    status: str
+    is_preview: bool
+    started_at: datetime
+    submitted_at: datetime | None
+    graded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One user's answer to one question in an attempt. ``status`` is DRAFT, RECEIVED, GRADED or STUCK."""
+
+    id: int
+    attempt_id: int
+    question_id: int
+    answer: str
+    status: str
+    saved_at: datetime
+    submitted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPointResult:
+    """What became of one key point: its name, the verdict's word, the student's words that show it."""
+
+    position: int
+    name: str
+    verdict: str
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionResult:
+    """A question of an attempt with its answer, latest grade and latest explanation.
+
+    ``status`` is UNANSWERED or the submission's; ``points`` and what follows are ``None`` until it is graded.
+    """
+
+    question_id: int
+    position: int
+    prompt: str
+    max_points: Decimal
+    answer: str | None
+    status: str
+    points: Decimal | None
+    fraction: float | None
+    low: float | None
+    high: float | None
+    confidence: float | None
+    flags: list[str] | None
+    grade_source: str | None
+    explanation: str | None
+    explanation_source: str | None
+    explanation_pending: bool
+    verdicts: list[KeyPointResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradingWork:
+    """A received submission, locked for grading until the transaction ends."""
+
+    submission_id: int
+    attempt_id: int
+    question_id: int
+    quiz_id: UUID
+    answer: str
+    max_points: Decimal
+
+
+# Attempts ----------------------------------------------------------------------------------------------------------
+
+
+def find_attempt(connection: Connection, attempt_id: int) -> Attempt | None:
+    """The attempt with this id."""
+    return fetch_one(
+        connection,
+        Attempt,
+        """
+        SELECT id, resource_link_id, user_id, quiz_id, number, status, is_preview, started_at, submitted_at, graded_at
+        FROM attempts WHERE id = %s
+        """,
+        attempt_id,
+    )
+
+
+def list_attempts(connection: Connection, resource_link_id: int, user_id: int) -> list[Attempt]:
+    """A user's attempts in one placement, first to last."""
+    return fetch_all(
+        connection,
+        Attempt,
+        """
+        SELECT id, resource_link_id, user_id, quiz_id, number, status, is_preview, started_at, submitted_at, graded_at
+        FROM attempts WHERE resource_link_id = %s AND user_id = %s ORDER BY number
+        """,
+        resource_link_id,
+        user_id,
+    )
+
+
+def start_attempt(
+    connection: Connection, *, resource_link_id: int, user_id: int, quiz_id: UUID, max_attempts: int, is_preview: bool
+) -> Attempt:
+    """The user's open attempt, made if there is none; previews are not counted.
+
+    Raises :class:`NoAttemptsLeft`.
+    """
+    # Two tabs of one student come one after the other, and the second finds the attempt of the first.
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"attempt {resource_link_id} {user_id}",)
+    )
+    attempts = list_attempts(connection, resource_link_id, user_id)
+    if attempts and attempts[-1].status == "OPEN":
+        return attempts[-1]
+    counted = [attempt for attempt in attempts if not attempt.is_preview]
+    if not is_preview and len(counted) >= max_attempts:
+        raise NoAttemptsLeft(f"user {user_id} has used {len(counted)} of {max_attempts} attempts")
+    attempt = fetch_one(
+        connection,
+        Attempt,
+        """
+        INSERT INTO attempts (resource_link_id, user_id, quiz_id, number, is_preview) VALUES (%s, %s, %s, %s, %s)
+        RETURNING id, resource_link_id, user_id, quiz_id, number, status, is_preview, started_at, submitted_at,
+            graded_at
+        """,
+        resource_link_id,
+        user_id,
+        quiz_id,
+        len(attempts) + 1,
+        is_preview,
+    )
+    assert attempt is not None  # an INSERT without ON CONFLICT returns its row
+    return attempt
+
+
+# Submissions -------------------------------------------------------------------------------------------------------
+
+
+def list_submissions(connection: Connection, attempt_id: int) -> list[Submission]:
+    """The answers of an attempt, drafts included."""
+    return fetch_all(
+        connection,
+        Submission,
+        """
+        SELECT id, attempt_id, question_id, answer, status, saved_at, submitted_at
+        FROM submissions WHERE attempt_id = %s ORDER BY question_id
+        """,
+        attempt_id,
+    )
+
+
+def save_draft(connection: Connection, *, attempt_id: int, question_id: int, answer: str) -> Submission:
+    """Keep the text typed so far.
+
+    Raises :class:`AlreadyDone` after the attempt was handed in, :class:`Unusable` for a text that is too long and
+    :class:`NotFound` for a question of another quiz.
+    """
+    if len(answer) > MAX_ANSWER_CHARACTERS:
+        limit = f"{MAX_ANSWER_CHARACTERS:,}"
+        raise Unusable(
+            f"answer of {len(answer)} characters",
+            student_text=f"This answer is longer than {limit} characters. Please shorten it; nothing was lost.",
+            instructor_text=f"An answer may hold {limit} characters.",
+        )
+    # The lock makes a late autosave wait for the handing in, and then be refused.
+    status = fetch_value(connection, "SELECT status FROM attempts WHERE id = %s FOR NO KEY UPDATE", attempt_id)
+    if status is None:
+        raise NotFound(f"attempt {attempt_id}")
+    if status != "OPEN":
+        raise AlreadyDone(f"attempt {attempt_id} is {status}")
+    draft = fetch_one(
+        connection,
+        Submission,
+        """
+        INSERT INTO submissions (attempt_id, question_id, answer)
+        SELECT attempts.id, questions.id, %s
+        FROM attempts JOIN questions ON questions.quiz_id = attempts.quiz_id
+        WHERE attempts.id = %s AND questions.id = %s
+        ON CONFLICT (attempt_id, question_id) DO UPDATE SET answer = excluded.answer, saved_at = now()
+        RETURNING id, attempt_id, question_id, answer, status, saved_at, submitted_at
+        """,
+        storable(answer),
+        attempt_id,
+        question_id,
+    )
+    if draft is None:
+        raise NotFound(f"question {question_id} of attempt {attempt_id}")
+    return draft
+
+
+def storable(text: str) -> str:
+    """The text with what PostgreSQL cannot hold (NUL, unpaired surrogates) replaced by U+FFFD."""
+    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def hand_in(connection: Connection, attempt_id: int, *, explanation_wait_seconds: int = 60) -> list[int]:
+    """Close the attempt and receive its answers; the ids of the submissions that wait for grading now.
+
+    A blank draft is no submission: the question stays unanswered and counts 0. Raises :class:`AlreadyDone` the
+    second time.
+    """
+    closed = fetch_value(
+        connection,
+        "UPDATE attempts SET status = 'SUBMITTED', submitted_at = now() WHERE id = %s AND status = 'OPEN' RETURNING id",
+        attempt_id,
+    )
+    if closed is None:
+        raise AlreadyDone(f"attempt {attempt_id} is not open")
+    connection.execute(r"DELETE FROM submissions WHERE attempt_id = %s AND answer !~ '\S'", (attempt_id,))
+    received = connection.execute(
+        """
+        UPDATE submissions SET status = 'RECEIVED', submitted_at = now()
+        WHERE attempt_id = %s AND status = 'DRAFT' RETURNING id
+        """,
+        (attempt_id,),
+    ).fetchall()
+    if not received:  # Nothing was answered: nothing to wait for.
+        finish_attempt(connection, attempt_id, explanation_wait_seconds=explanation_wait_seconds)
+    return sorted(row[0] for row in received)
+
+
+# Grading -----------------------------------------------------------------------------------------------------------
+
+
+def begin_grading(connection: Connection, submission_id: int) -> bool:
+    """Count a try before it is made, so that an answer that kills the worker is noticed; ``False``: nothing to do.
+
+    After five tries the submission is STUCK: it waits for a person instead of killing workers for ever.
+    """
+    status = fetch_value(
+        connection,
+        """
+        UPDATE submissions SET
+            grading_tries = grading_tries + 1,
+            status = CASE WHEN grading_tries >= %s THEN 'STUCK' ELSE status END
+        WHERE id = (SELECT id FROM submissions WHERE id = %s AND status = 'RECEIVED' FOR UPDATE SKIP LOCKED)
+        RETURNING status
+        """,
+        MAX_GRADING_TRIES,
+        submission_id,
+    )
+    return status == "RECEIVED"
+
+
+def lock_for_grading(connection: Connection, submission_id: int) -> GradingWork | None:
+    """The submission if it still waits and no other worker has it; the lock lasts until the transaction ends."""
+    return fetch_one(
+        connection,
+        GradingWork,
+        """
+        SELECT submissions.id AS submission_id, submissions.attempt_id, submissions.question_id, attempts.quiz_id,
+            submissions.answer, questions.max_points
+        FROM submissions
+        JOIN attempts ON attempts.id = submissions.attempt_id
+        JOIN questions ON questions.id = submissions.question_id
+        WHERE submissions.id = %s AND submissions.status = 'RECEIVED'
+        FOR UPDATE OF submissions SKIP LOCKED
+        """,
+        submission_id,
+    )
+
+
+def mark_graded(connection: Connection, submission_id: int) -> None:
+    """The submission has its grade."""
+    connection.execute("UPDATE submissions SET status = 'GRADED' WHERE id = %s", (submission_id,))
+
+
+def list_waiting(connection: Connection, limit: int = 500) -> list[int]:
+    """Ids of submissions that wait for grading, oldest first: what the sweep wakes."""
+    rows = connection.execute(
+        "SELECT id FROM submissions WHERE status = 'RECEIVED' ORDER BY submitted_at LIMIT %s", (limit,)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+# Results -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ResultRow:
+    question_id: int
+    position: int
+    prompt: str
+    max_points: Decimal
+    answer: str | None
+    status: str
+    points: Decimal | None
+    fraction: float | None
+    low: float | None
+    high: float | None
+    confidence: float | None
+    flags: list[str] | None
+    grade_source: str | None
+    explanation: str | None
+    explanation_source: str | None
+    explanation_pending: bool
+    verdicts: list[dict[str, str]]
+
+
+def list_results(connection: Connection, attempt_id: int) -> list[QuestionResult]:
+    """Every question of the attempt's quiz, in order, with what the student wrote and what came of it."""
+    rows = fetch_all(
+        connection,
+        _ResultRow,
+        """
+        SELECT questions.id AS question_id, questions.position, questions.prompt, questions.max_points,
+            submissions.answer, coalesce(submissions.status, 'UNANSWERED') AS status,
+            grades.points, grades.fraction, grades.low, grades.high, grades.confidence, grades.flags,
+            grades.source AS grade_source, explanations.text AS explanation,
+            explanations.source AS explanation_source,
+            coalesce(rewordings.outcome = 'PENDING', false) AS explanation_pending,
+            coalesce(verdicts.list, '[]'::json) AS verdicts
+        FROM attempts
+        JOIN questions ON questions.quiz_id = attempts.quiz_id
+        LEFT JOIN submissions
+            ON submissions.attempt_id = attempts.id AND submissions.question_id = questions.id
+        LEFT JOIN LATERAL (
+            SELECT * FROM grades WHERE grades.submission_id = submissions.id ORDER BY grades.id DESC LIMIT 1
+        ) AS grades ON true
+        LEFT JOIN LATERAL (
+            SELECT * FROM explanations WHERE explanations.grade_id = grades.id ORDER BY explanations.id DESC LIMIT 1
+        ) AS explanations ON true
+        LEFT JOIN rewordings ON rewordings.grade_id = grades.id
+        LEFT JOIN LATERAL (
+            SELECT json_agg(json_build_object('name', key_points.name, 'verdict', key_point_verdicts.verdict,
+                'evidence', key_point_verdicts.evidence) ORDER BY key_points.position) AS list
+            FROM key_point_verdicts
+            JOIN key_points ON key_points.question_id = questions.id
+                AND key_points.position = key_point_verdicts.position
+            WHERE key_point_verdicts.grade_id = grades.id
+        ) AS verdicts ON true
+        WHERE attempts.id = %s ORDER BY questions.position
+        """,
+        attempt_id,
+    )
+    return [_result_from_row(row) for row in rows]
+
+
+def _result_from_row(row: _ResultRow) -> QuestionResult:
+    verdicts = [
+        KeyPointResult(position=position, name=item["name"], verdict=item["verdict"], evidence=item["evidence"])
+        for position, item in enumerate(row.verdicts)
+    ]
+    columns = {name: getattr(row, name) for name in _ResultRow.__slots__ if name != "verdicts"}
+    return QuestionResult(**columns, verdicts=verdicts)

@@ -1,0 +1,61 @@
+"""Grading in workers: received answers become grades with the template's explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+import structlog
+
+from grading.explanation.feedback import feedback_from
+from grading.explanation.template import template_text
+from lti_tool.gradebook.store import finish_attempt, record_model_grade
+from lti_tool.questions.store import get_grading_question
+from lti_tool.submissions import store
+from lti_tool.worker import Workbench, celery, wake, workbench
+
+_log = structlog.get_logger(__name__)
+_POINTS_STEP = Decimal("0.0001")
+
+
+def wake_grading(submission_ids: Sequence[int]) -> None:
+    """Tell workers of received answers, after the transaction that received them was committed."""
+    for submission_id in submission_ids:
+        wake(grade_submission, submission_id)
+
+
+@celery.task(name="lti_tool.submissions.tasks.grade_submission", queue="grade")
+def grade_submission(submission_id: int) -> None:
+    """Grade one received answer; without effect when that is done or another worker is at it."""
+    from lti_tool.gradebook.tasks import explain_pending
+
+    if grade(workbench(), submission_id):
+        wake(explain_pending)
+
+
+def grade(bench: Workbench, submission_id: int) -> bool:
+    """Grade, explain by template, finish the attempt: one transaction. Whether it was graded here."""
+    with bench.database.transaction() as connection:
+        if not store.begin_grading(connection, submission_id):
+            return False
+    with bench.database.transaction() as connection:
+        work = store.lock_for_grading(connection, submission_id)
+        if work is None:
+            return False
+        question = get_grading_question(connection, work.question_id)
+        assessment = bench.grader.assess(question, [work.answer])[0]
+        explanation = template_text(feedback_from(question, work.answer, assessment))
+        points = points_from(assessment.fraction, work.max_points)
+        record_model_grade(connection, submission_id, assessment, points=points, explanation=explanation)
+        store.mark_graded(connection, submission_id)
+        finish_attempt(
+            connection, work.attempt_id, explanation_wait_seconds=bench.settings.explanation_wait_seconds
+        )
+    _log.info("graded", submission_id=submission_id, fraction=round(assessment.fraction, 3))
+    return True
+
+
+def points_from(fraction: float, max_points: Decimal) -> Decimal:
+    """Points for a fraction 0..1, to four decimals, never more than ``max_points``."""
+    points = (Decimal(repr(fraction)) * max_points).quantize(_POINTS_STEP, rounding=ROUND_HALF_UP)
+    return min(max(points, Decimal(0)), max_points)

@@ -1,0 +1,244 @@
+"""The learner's pages: start, answer, hand in, result. An instructor's own try goes the same way.
+
+An attempt is found only by the person and in the placement that it belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from flask import Blueprint, g, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from psycopg import Connection
+
+from lti_tool.errors import NotFound, Unusable
+from lti_tool.launch.sessions import LaunchSession
+from lti_tool.launch.views import with_session
+from lti_tool.questions.store import Question, Quiz, get_quiz, list_questions
+from lti_tool.submissions import store
+from lti_tool.submissions.outcome import outcome_of
+from lti_tool.submissions.store import MAX_ANSWER_CHARACTERS, Attempt, Submission
+from lti_tool.submissions.tasks import wake_grading
+from lti_tool.web import services
+
+blueprint = Blueprint("submissions", __name__, url_prefix="/launches/<uuid:launch_id>")
+
+#: An instructor may try the quiz as often as they like.
+_PREVIEW_ATTEMPTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerField:
+    """One question on the answering page with the draft saved so far."""
+
+    question: Question
+    draft: Submission | None
+
+    @property
+    def is_blank(self) -> bool:
+        """Nothing written yet."""
+        return self.draft is None or not self.draft.answer.strip()
+
+
+# Start ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/quiz")
+@with_session("LEARNER", "INSTRUCTOR")
+def start(launch_id: UUID) -> ResponseReturnValue:
+    """What to expect; an open attempt goes on, a finished one shows its result."""
+    session: LaunchSession = g.launch_session
+    if session.quiz_id is None:
+        return render_template("attempts/no_quiz.html")
+    with services().database.transaction() as connection:
+        attempts = _own_attempts(connection, session)
+        current = get_quiz(connection, session.quiz_id, session.context_id)
+    if attempts:
+        return redirect(url_for("submissions.attempt", attempt_id=attempts[-1].id), 303)
+    return render_template("attempts/start.html", quiz=current)
+
+
+@blueprint.post("/attempts")
+@with_session("LEARNER", "INSTRUCTOR")
+def begin(launch_id: UUID) -> ResponseReturnValue:
+    """Begin an attempt, or go on with the one that is open."""
+    session: LaunchSession = g.launch_session
+    if session.quiz_id is None or session.resource_link_id is None:
+        raise NotFound("no quiz to attempt")
+    with services().database.transaction() as connection:
+        current = get_quiz(connection, session.quiz_id, session.context_id)
+        if not current.question_count:
+            raise NotFound(f"quiz {current.id} has no questions")
+        begun = store.start_attempt(
+            connection,
+            resource_link_id=session.resource_link_id,
+            user_id=session.user_id,
+            quiz_id=current.id,
+            max_attempts=_PREVIEW_ATTEMPTS if _is_preview(session) else current.max_attempts,
+            is_preview=_is_preview(session),
+        )
+    return redirect(url_for("submissions.attempt", attempt_id=begun.id), 303)
+
+
+# Answer -----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/attempts/<int:attempt_id>/")
+@with_session("LEARNER", "INSTRUCTOR")
+def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
+    """The questions with room to answer; after handing in, the result."""
+    with services().database.transaction() as connection:
+        current = _own_attempt(connection, attempt_id)
+        if current.status != "OPEN":
+            return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
+        quiz = get_quiz(connection, current.quiz_id, g.launch_session.context_id)
+        fields = _answer_fields(connection, current)
+    return render_template(
+        "attempts/answer.html", quiz=quiz, attempt=current, fields=fields, max_characters=MAX_ANSWER_CHARACTERS
+    )
+
+
+@blueprint.post("/attempts/<int:attempt_id>/drafts/<int:question_id>")
+@with_session("LEARNER", "INSTRUCTOR")
+def save_draft(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseReturnValue:
+    """Save one answer while it is being written (field ``answer``); JSON ``{"saved_at": …}`` once it is stored."""
+    typed = request.form.get("answer")
+    if typed is None:
+        raise Unusable("no field answer")
+    with services().database.transaction() as connection:
+        current = _own_attempt(connection, attempt_id)
+        saved = store.save_draft(connection, attempt_id=current.id, question_id=question_id, answer=_one_line_end(typed))
+    return jsonify(saved_at=saved.saved_at.isoformat())
+
+
+@blueprint.post("/attempts/<int:attempt_id>/answers")
+@with_session("LEARNER", "INSTRUCTOR")
+def save_answers(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
+    """Save all answers (fields ``answer-<question id>``); on to handing in unless ``then`` is ``stay``."""
+    with services().database.transaction() as connection:
+        current = _own_attempt(connection, attempt_id)
+        for question in list_questions(connection, current.quiz_id):
+            typed = request.form.get(f"answer-{question.id}")
+            if typed is not None:
+                answer = _one_line_end(typed)
+                store.save_draft(connection, attempt_id=current.id, question_id=question.id, answer=answer)
+    if request.form.get("then") == "stay":
+        return redirect(url_for("submissions.attempt", attempt_id=attempt_id, notice="kept"), 303)
+    return redirect(url_for("submissions.confirm", attempt_id=attempt_id), 303)
+
+
+# Hand in ----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/attempts/<int:attempt_id>/hand-in")
+@with_session("LEARNER", "INSTRUCTOR")
+def confirm(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
+    """Ask once more, with what is unanswered."""
+    with services().database.transaction() as connection:
+        current = _own_attempt(connection, attempt_id)
+        if current.status != "OPEN":
+            return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
+        quiz = get_quiz(connection, current.quiz_id, g.launch_session.context_id)
+        return _confirm_page(connection, quiz, current)
+
+
+@blueprint.post("/attempts/<int:attempt_id>/hand-in")
+@with_session("LEARNER", "INSTRUCTOR")
+def hand_in(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
+    """Hand in. An attempt without any answer needs the field ``empty_is_meant``."""
+    with services().database.transaction() as connection:
+        current = _own_attempt(connection, attempt_id)
+        if current.status == "OPEN" and not request.form.get("empty_is_meant"):
+            fields = _answer_fields(connection, current)
+            if all(field.is_blank for field in fields):
+                quiz = get_quiz(connection, current.quiz_id, g.launch_session.context_id)
+                fault = _("Every answer is empty. Tick the box if that is what you mean.")
+                return _confirm_page(connection, quiz, current, fault), Unusable.status
+        wait_seconds = services().settings.explanation_wait_seconds
+        received = store.hand_in(connection, current.id, explanation_wait_seconds=wait_seconds)
+    # The answers are stored now; waking the workers only makes it quick, the sweep would find them too.
+    wake_grading(received)
+    return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
+
+
+# Result -----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/attempts/<int:attempt_id>/result")
+@with_session("LEARNER", "INSTRUCTOR")
+def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
+    """Received, score and explanation of each answer, the total and where it is."""
+    session: LaunchSession = g.launch_session
+    with services().database.transaction() as connection:
+        current = _own_attempt(connection, attempt_id)
+        if current.status == "OPEN":
+            return redirect(url_for("submissions.attempt", attempt_id=attempt_id), 303)
+        quiz = get_quiz(connection, current.quiz_id, session.context_id)
+        outcome = outcome_of(connection, current, quiz)
+        past = [each for each in _own_attempts(connection, session) if each.quiz_id == current.quiz_id]
+    used = sum(not each.is_preview for each in past)
+    return render_template(
+        "attempts/result.html",
+        outcome=outcome,
+        past=past,
+        attempts_left=None if _is_preview(session) else max(0, outcome.quiz.max_attempts - used),
+        is_current_quiz=current.quiz_id == session.quiz_id,
+    )
+
+
+@blueprint.get("/attempts/<int:attempt_id>/result/parts")
+@with_session("LEARNER", "INSTRUCTOR")
+def result_parts(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
+    """The part of the result page that changes, for the page to put in place."""
+    with services().database.transaction() as connection:
+        current = _own_attempt(connection, attempt_id)
+        if current.status == "OPEN":
+            raise NotFound(f"attempt {attempt_id} is still open")
+        outcome = outcome_of(
+            connection, current, get_quiz(connection, current.quiz_id, g.launch_session.context_id)
+        )
+    return render_template("attempts/_result_parts.html", outcome=outcome)
+
+
+# Parts of the above -----------------------------------------------------------------------------------------------
+
+
+def _is_preview(session: LaunchSession) -> bool:
+    return session.role == "INSTRUCTOR" or session.is_test_user
+
+
+def _own_attempts(connection: Connection, session: LaunchSession) -> list[Attempt]:
+    if session.resource_link_id is None:
+        return []
+    attempts = store.list_attempts(connection, session.resource_link_id, session.user_id)
+    return sorted(attempts, key=lambda each: each.number)
+
+
+def _own_attempt(connection: Connection, attempt_id: int) -> Attempt:
+    """The attempt, if it is this person's in this placement; :class:`NotFound` otherwise."""
+    session: LaunchSession = g.launch_session
+    found = store.find_attempt(connection, attempt_id)
+    if found is None or (found.user_id, found.resource_link_id) != (session.user_id, session.resource_link_id):
+        raise NotFound(f"attempt {attempt_id} is not of user {session.user_id}")
+    return found
+
+
+def _answer_fields(connection: Connection, current: Attempt) -> list[AnswerField]:
+    drafts = {draft.question_id: draft for draft in store.list_submissions(connection, current.id)}
+    return [
+        AnswerField(question=question, draft=drafts.get(question.id))
+        for question in list_questions(connection, current.quiz_id)
+    ]
+
+
+def _confirm_page(connection: Connection, quiz: Quiz, current: Attempt, fault: str = "") -> str:
+    return render_template(
+        "attempts/confirm.html", quiz=quiz, attempt=current, fields=_answer_fields(connection, current), fault=fault
+    )
+
+
+def _one_line_end(typed: str) -> str:
+    """Browsers send ``\\r\\n``; one kind of line end keeps a text equal to itself when it is saved again."""
+    return typed.replace("\r\n", "\n")

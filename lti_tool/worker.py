@@ -1,0 +1,177 @@
+"""Celery: one app, a queue by weight, and what a worker process keeps for its life.
+
+The broker only wakes workers. Tasks take ids, load their state from PostgreSQL, are safe to run twice, and write their
+result and the next step in one transaction; what a lost message leaves behind is found by the sweep.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+from celery import Celery, Task
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
+from kombu.exceptions import OperationalError
+
+from config.settings import Settings, load_settings
+from lti_tool.db import Database
+
+if TYPE_CHECKING:
+    from grading.explanation.explainer import Explainer
+    from grading.grader import Grader
+    from lti_tool.gradebook.delivery import Delivery
+
+Queue = Literal["grade", "explain", "deliver"]
+QUEUES: tuple[Queue, ...] = ("grade", "explain", "deliver")
+
+_log = structlog.get_logger(__name__)
+
+celery = Celery("mlquiz", include=["lti_tool.submissions.tasks", "lti_tool.gradebook.tasks"])
+
+
+def configure(settings: Settings) -> Celery:
+    """Point the app at the broker of the settings."""
+    celery.conf.update(
+        broker_url=settings.broker_url.get_secret_value() or None,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue="grade",
+        # A wake is worth nothing later than this: the sweep has found the row by then.
+        task_publish_retry=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": 3600,
+            "socket_connect_timeout": 2,
+            "socket_timeout": 30,
+            "socket_keepalive": True,
+        },
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        enable_utc=True,
+        beat_schedule={
+            "sweep": {
+                "task": "lti_tool.gradebook.tasks.sweep",
+                "schedule": float(settings.sweep_seconds),
+                "options": {"queue": "deliver", "expires": float(settings.sweep_seconds)},
+            }
+        },
+    )
+    return celery
+
+
+def wake(task: Task, *arguments: int) -> None:
+    """Send a task; a broker that is away is logged and no more: the sweep finds the row."""
+    try:
+        task.apply_async(arguments, ignore_result=True)
+    except OperationalError as error:
+        _log.warning("broker away, the sweep will find it", task=task.name, error=str(error))
+
+
+class Workbench:
+    """What tasks of one process share: settings, database, and models loaded at first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def database(self) -> Database:
+        """The pool, opened in this process."""
+        database = Database(self.settings.database_url.get_secret_value(), max_connections=8)
+        database.open()
+        return database
+
+    @cached_property
+    def grader(self) -> Grader:
+        """The S-BERT grader; loading takes some seconds."""
+        from grading.grader import load_grader
+
+        return load_grader(self.settings)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """The explainer with its language model; loading takes some seconds."""
+        from grading.explanation.explainer import load_explainer
+
+        return load_explainer(self.settings)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """The sender of scores, with its HTTP client and tokens."""
+        from lti_tool.gradebook.delivery import Delivery
+
+        return Delivery(self.settings, self.database)
+
+
+_workbench: Workbench | None = None
+
+
+def workbench() -> Workbench:
+    """The workbench of this process."""
+    global _workbench
+    if _workbench is None:
+        _workbench = Workbench(load_settings())
+    return _workbench
+
+
+# Worker processes --------------------------------------------------------------------------------------------------
+
+
+def run_worker(settings: Settings, queues: tuple[Queue, ...]) -> None:
+    """Run a worker for these queues until it is told to stop (SIGTERM finishes the task in hand).
+
+    Models want a process of their own (pool ``prefork`` with one child, replaced when it dies); deliveries wait for
+    other machines most of the time (pool ``threads``). The deliver worker also keeps the clock of the sweep.
+    """
+    configure(settings)
+    os.environ["MLQUIZ_QUEUES"] = ",".join(queues)
+    pool = ["--pool", "threads", "--concurrency", "4"] if queues == ("deliver",) else ["--pool", "prefork", "-c", "1"]
+    celery.worker_main(
+        [
+            "worker",
+            *("--queues", ",".join(queues), *pool, "--hostname", f"{'-'.join(queues)}.{os.getpid()}@%h"),
+            *("--loglevel", settings.log_level, "--without-gossip", "--without-mingle"),
+        ]
+    )
+
+
+@setup_logging.connect
+def _configure_logging(**_: object) -> None:
+    from lti_tool import observability
+
+    observability.configure(load_settings())
+
+
+@worker_init.connect
+@worker_process_init.connect
+def _prepare_process(signal: object = None, **_: object) -> None:
+    """Load what the process's queues need before the first task, so that no student waits for it."""
+    from lti_tool.supervisor import die_with_parent
+
+    queues = os.environ.get("MLQUIZ_QUEUES", "").split(",")
+    is_child = signal is worker_process_init
+    if is_child:
+        die_with_parent()
+    if not is_child and queues != ["deliver"]:
+        return  # the parent of a prefork pool loads nothing
+    bench = workbench()
+    if "grade" in queues:
+        _ = bench.grader
+    if "explain" in queues:
+        _ = bench.explainer
+    _log.info("worker process ready", queues=queues, pid=os.getpid())
+
+
+@worker_ready.connect
+def _start_clock(**_: object) -> None:
+    """The sweep's clock runs as a thread of the deliver worker; two clocks do no harm."""
+    if "deliver" in os.environ.get("MLQUIZ_QUEUES", "").split(","):
+        from celery.beat import EmbeddedService
+
+        EmbeddedService(celery, thread=True, scheduler_cls="celery.beat:Scheduler").start()

@@ -1,0 +1,107 @@
+"""What all tests share: a PostgreSQL of their own with a fresh database a test, settings, and a clean environment."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from config import Settings, load_settings
+from lti_tool import db
+from lti_tool.db import Database
+from lti_tool.embedded.postgres import EmbeddedPostgres
+
+pytest_plugins = [
+    f"tests.{name}" for name in ("conftest_models", "conftest_lm") if (Path(__file__).parent / f"{name}.py").exists()
+]
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+_TEMPLATE = "template_mlquiz"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine reaches a test, and no test writes into the checkout's data folder."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server for the test session, without fsync, with a migrated template database."""
+    # Directly under the temporary folder: the server's account must be able to get there when root runs the tests.
+    with tempfile.TemporaryDirectory(prefix="mlquiz-test-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        server = EmbeddedPostgres(
+            cluster=home / "postgres",
+            sockets=home / "sockets",
+            log=home / "postgres.log",
+            options=("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"),
+        )
+        server.start()
+        try:
+            with _admin(server) as connection:
+                connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+            db.upgrade(conninfo_for(server, _TEMPLATE))
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The conninfo of a fresh, migrated database."""
+    name = f"test_{abs(hash(request.node.nodeid)):x}"
+    with _admin(postgres) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    yield conninfo_for(postgres, name)
+    with _admin(postgres) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_database_url(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The conninfo of a database without any table."""
+    name = f"empty_{abs(hash(request.node.nodeid)):x}"
+    with _admin(postgres) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    yield conninfo_for(postgres, name)
+    with _admin(postgres) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated database with its pool."""
+    opened = Database(database_url, max_connections=8)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings that point at the test's own database and folder."""
+    return load_settings(
+        _env_file=None,
+        database_url=database_url,
+        broker_url="redis+socket:///nowhere/valkey.sock",
+        data_dir=tmp_path / "data",
+        secret_key="a test's secret of more than thirty-two characters",
+    )
+
+
+def conninfo_for(server: EmbeddedPostgres, name: str) -> str:
+    """The conninfo of another database of the server."""
+    return psycopg.conninfo.make_conninfo(server.conninfo, dbname=name)
+
+
+def _admin(server: EmbeddedPostgres) -> psycopg.Connection:
+    return psycopg.connect(conninfo_for(server, "postgres"), autocommit=True)

@@ -1,0 +1,78 @@
+"""A database's schema as sorted lines of text: tables, columns, constraints, indexes, views, functions, triggers."""
+
+from __future__ import annotations
+
+from psycopg import Connection
+
+
+def describe_schema(connection: Connection) -> str:
+    """The schema ``public`` without yoyo's own tables, in an order that does not depend on how it came to be."""
+    lines: list[str] = []
+    for title, query in _QUERIES:
+        rows = connection.execute(query).fetchall()
+        lines += [f"## {title}", *sorted(" | ".join(str(value) for value in row) for row in rows), ""]
+    return "\n".join(lines)
+
+
+_QUERIES = (
+    (
+        "columns",
+        """
+        SELECT table_name, column_name, data_type, is_nullable, coalesce(column_default, ''), is_identity
+        FROM information_schema.columns WHERE table_schema = 'public' AND table_name !~ 'yoyo'
+        """,
+    ),
+    (
+        "constraints",
+        """
+        SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text !~ 'yoyo' AND contype <> 'n'
+        """,
+    ),
+    (
+        "indexes",
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename !~ 'yoyo'",
+    ),
+    (
+        "views",
+        "SELECT viewname, regexp_replace(definition, '\\s+', ' ', 'g') FROM pg_views WHERE schemaname = 'public'",
+    ),
+    (
+        "functions",
+        """
+        SELECT proname, regexp_replace(pg_get_functiondef(oid), '\\s+', ' ', 'g') FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace
+        """,
+    ),
+    (
+        "triggers",
+        "SELECT tgrelid::regclass, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    ),
+)
+
+
+def main() -> None:
+    """Write ``migrations/schema.txt`` from the migrations: ``make schema``."""
+    import tempfile
+    from pathlib import Path
+
+    import psycopg
+
+    from lti_tool import db
+    from lti_tool.embedded.postgres import EmbeddedPostgres
+
+    with tempfile.TemporaryDirectory(prefix="mlquiz-schema-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        server = EmbeddedPostgres(cluster=home / "postgres", sockets=home / "sockets", log=home / "postgres.log")
+        server.start()
+        try:
+            db.upgrade(server.conninfo)
+            with psycopg.connect(server.conninfo) as connection:
+                text = describe_schema(connection)
+        finally:
+            server.stop()
+    (db.MIGRATIONS_FOLDER / "schema.txt").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
