@@ -1,0 +1,278 @@
+"""Activities of the course and the gradebook columns (line items) that belong to them or stand alone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+
+from lti_tool.practice_lms.tools import Tool, WebAddress
+
+
+def parse_moment(value: str) -> datetime:
+    """An ISO 8601 moment. A zone is demanded: AGS 2.0 section 2.4.8, and Blackboard refuses scores without one."""
+    moment = datetime.fromisoformat(value)
+    if "T" not in value or moment.tzinfo is None:
+        raise ValueError("expected an ISO 8601 date and time with a zone")
+    return moment
+
+
+def _moment_text(value: str) -> str:
+    parse_moment(value)
+    return value
+
+
+def _texts(value: dict[str, str | int | float | bool]) -> dict[str, str]:
+    return {name: str(item) for name, item in value.items()}
+
+
+MomentText = Annotated[str, Field(max_length=40), AfterValidator(_moment_text)]
+Points = Annotated[float, Field(strict=True, gt=0, le=100_000, allow_inf_nan=False)]
+Label = Annotated[str, Field(max_length=255, strict=True)]
+
+
+class ItemPeriod(BaseModel):
+    """``available`` or ``submission`` of a content item (Deep Linking 2.0 section 2.5)."""
+
+    startDateTime: MomentText | None = None
+    endDateTime: MomentText | None = None
+
+
+class ItemLineItem(BaseModel):
+    """The gradebook column that comes with a content item."""
+
+    scoreMaximum: Points
+    label: Label | None = None
+    resourceId: Label = ""
+    tag: Label = ""
+    gradesReleased: StrictBool = True
+
+
+class ContentItem(BaseModel):
+    """An ``ltiResourceLink`` that the tool wants in the course; properties that are unknown here are left alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    type: Literal["ltiResourceLink"]
+    title: Label = ""
+    text: Annotated[str, Field(max_length=4000)] = ""
+    url: WebAddress | None = None
+    custom: Annotated[dict[str, str | int | float | bool], AfterValidator(_texts)] = {}
+    lineItem: ItemLineItem | None = None
+    available: ItemPeriod = ItemPeriod()
+    submission: ItemPeriod = ItemPeriod()
+
+
+class LineItemBody(BaseModel):
+    """A line item as the tool writes it (AGS 2.0 section 3.2)."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    label: Annotated[Label, Field(min_length=1)]
+    scoreMaximum: Points
+    resourceId: Label = ""
+    tag: Label = ""
+    resourceLinkId: Label | None = None
+    startDateTime: MomentText | None = None
+    endDateTime: MomentText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineItem:
+    """A gradebook column. A ``coupled`` one came with its activity and lives as long."""
+
+    id: int
+    tool_number: int
+    activity_id: int | None
+    resource_link_id: str | None
+    coupled: bool
+    label: str
+    score_maximum: float
+    resource_id: str
+    tag: str
+    starts_at: str | None
+    ends_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """A tool's resource link in the course, with the column it is launched with, if there is exactly one."""
+
+    id: int
+    resource_link_id: str
+    tool_number: int
+    title: str
+    text: str
+    url: str
+    custom: Mapping[str, str]
+    available_from: str | None
+    available_until: str | None
+    submission_from: str | None
+    submission_until: str | None
+    line_item: LineItem | None
+
+
+_LINE_ITEMS = """
+    SELECT line_item.id, line_item.tool_number, activity_id, activity.resource_link_id, coupled, label, score_maximum,
+           resource_id, tag, starts_at, ends_at
+    FROM line_item LEFT JOIN activity ON activity.id = activity_id
+"""
+_ACTIVITIES = """
+    SELECT id, resource_link_id, tool_number, title, text, url, custom, available_from, available_until,
+           submission_from, submission_until
+    FROM activity
+"""
+
+
+def _line_item_from_row(row: sqlite3.Row) -> LineItem:
+    values = dict(row)
+    values["coupled"] = bool(values["coupled"])
+    return LineItem(**values)
+
+
+def _activity_from_row(connection: sqlite3.Connection, row: sqlite3.Row) -> Activity:
+    values: dict[str, Any] = dict(row)
+    values["custom"] = json.loads(values["custom"])
+    items = list_line_items(connection, row["tool_number"], resource_link_id=row["resource_link_id"])
+    # Moodle gradebookservices.php: a link with several line items is launched without a lineitem claim.
+    return Activity(**values, line_item=items[0] if len(items) == 1 else None)
+
+
+def add_activity(connection: sqlite3.Connection, tool: Tool, item: ContentItem) -> Activity:
+    """Puts a content item into the course, with its gradebook column if it brings one."""
+    title = item.title.strip() or tool.name
+    activity_id = connection.execute(
+        """
+        INSERT INTO activity (resource_link_id, tool_number, title, text, url, custom, available_from, available_until,
+                              submission_from, submission_until)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+        """,
+        (
+            str(uuid.uuid4()),
+            tool.number,
+            title,
+            item.text,
+            item.url or tool.launch_url,
+            json.dumps(item.custom),
+            item.available.startDateTime,
+            item.available.endDateTime,
+            item.submission.startDateTime,
+            item.submission.endDateTime,
+        ),
+    ).fetchone()["id"]
+    if item.lineItem:
+        connection.execute(
+            """
+            INSERT INTO line_item (tool_number, activity_id, coupled, label, score_maximum, resource_id, tag,
+                                   starts_at, ends_at)
+            VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)
+            """,
+            (
+                tool.number,
+                activity_id,
+                item.lineItem.label or title,
+                item.lineItem.scoreMaximum,
+                item.lineItem.resourceId,
+                item.lineItem.tag,
+                item.submission.startDateTime,
+                item.submission.endDateTime,
+            ),
+        )
+    row = connection.execute(f"{_ACTIVITIES} WHERE id = ?", (activity_id,)).fetchone()
+    return _activity_from_row(connection, row)
+
+
+def list_activities(connection: sqlite3.Connection) -> list[Activity]:
+    """All activities of the course, oldest first."""
+    return [_activity_from_row(connection, row) for row in connection.execute(f"{_ACTIVITIES} ORDER BY id").fetchall()]
+
+
+def find_activity(connection: sqlite3.Connection, activity_id: int) -> Activity | None:
+    """The activity with this id."""
+    row = connection.execute(f"{_ACTIVITIES} WHERE id = ?", (activity_id,)).fetchone()
+    return _activity_from_row(connection, row) if row else None
+
+
+def list_line_items(
+    connection: sqlite3.Connection,
+    tool_number: int | None = None,
+    *,
+    resource_link_id: str | None = None,
+    resource_id: str | None = None,
+    tag: str | None = None,
+) -> list[LineItem]:
+    """Gradebook columns, oldest first; arguments that are not ``None`` narrow the list."""
+    rows = connection.execute(
+        f"""
+        {_LINE_ITEMS}
+        WHERE (:tool IS NULL OR line_item.tool_number = :tool)
+          AND (:link IS NULL OR activity.resource_link_id = :link)
+          AND (:resource IS NULL OR resource_id = :resource)
+          AND (:tag IS NULL OR tag = :tag)
+        ORDER BY line_item.id
+        """,
+        {"tool": tool_number, "link": resource_link_id, "resource": resource_id, "tag": tag},
+    )
+    return [_line_item_from_row(row) for row in rows.fetchall()]
+
+
+def find_line_item(connection: sqlite3.Connection, line_item_id: int, tool_number: int) -> LineItem | None:
+    """The column with this id, if it is this tool's."""
+    row = connection.execute(
+        f"{_LINE_ITEMS} WHERE line_item.id = ? AND line_item.tool_number = ?", (line_item_id, tool_number)
+    ).fetchone()
+    return _line_item_from_row(row) if row else None
+
+
+def add_line_item(
+    connection: sqlite3.Connection, tool: Tool, body: LineItemBody, activity_id: int | None
+) -> LineItem | None:
+    """A column that the tool makes by itself: uncoupled, so the tool may delete it."""
+    line_item_id = connection.execute(
+        """
+        INSERT INTO line_item (tool_number, activity_id, coupled, label, score_maximum, resource_id, tag,
+                               starts_at, ends_at)
+        VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?) RETURNING id
+        """,
+        (
+            tool.number,
+            activity_id,
+            body.label,
+            body.scoreMaximum,
+            body.resourceId,
+            body.tag,
+            body.startDateTime,
+            body.endDateTime,
+        ),
+    ).fetchone()["id"]
+    return find_line_item(connection, line_item_id, tool.number)
+
+
+def update_line_item(connection: sqlite3.Connection, line_item: LineItem, body: LineItemBody) -> None:
+    """Writes the whole body. Moodle lineitem.php: ``resourceId`` and ``tag`` that are left out are wiped."""
+    connection.execute(
+        """
+        UPDATE line_item SET label = ?, score_maximum = ?, resource_id = ?, tag = ?, starts_at = ?, ends_at = ?
+        WHERE id = ?
+        """,
+        (
+            body.label,
+            body.scoreMaximum,
+            body.resourceId,
+            body.tag,
+            body.startDateTime,
+            body.endDateTime,
+            line_item.id,
+        ),
+    )
+
+
+def delete_line_item(connection: sqlite3.Connection, line_item: LineItem) -> None:
+    """Removes a column with its grades."""
+    connection.execute("DELETE FROM line_item WHERE id = ?", (line_item.id,))

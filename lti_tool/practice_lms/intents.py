@@ -1,0 +1,82 @@
+"""What a launch is about, kept between its three steps: login initiation, authentication request, message.
+
+Hints are opaque to the tool and must come back unaltered, as on Moodle (auth.php).
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+
+from lti_tool.practice_lms.activities import Activity
+from lti_tool.practice_lms.people import Person
+from lti_tool.practice_lms.tools import Tool
+
+INTENT_SECONDS = 600
+SELECTION_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A person is about to open an activity, or with ``activity_id`` ``None`` to choose content in the tool."""
+
+    hint: str
+    tool_number: int
+    user_id: str
+    activity_id: int | None
+    document_target: str
+
+
+def add_intent(
+    connection: sqlite3.Connection, *, tool: Tool, person: Person, activity: Activity | None, document_target: str
+) -> Intent:
+    """A new intent with a hint that cannot be guessed."""
+    connection.execute("DELETE FROM intent WHERE created_at < ?", (time.time() - INTENT_SECONDS,))
+    intent = Intent(
+        hint=secrets.token_urlsafe(24),
+        tool_number=tool.number,
+        user_id=person.id,
+        activity_id=activity.id if activity else None,
+        document_target=document_target,
+    )
+    connection.execute(
+        """
+        INSERT INTO intent (hint, tool_number, user_id, activity_id, document_target, created_at)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """,
+        (intent.hint, intent.tool_number, intent.user_id, intent.activity_id, intent.document_target, time.time()),
+    )
+    return intent
+
+
+def find_intent(connection: sqlite3.Connection, hint: str) -> Intent | None:
+    """The intent of this hint, unless it is older than ten minutes. It may be used again: browsers do reload."""
+    row = connection.execute(
+        """
+        SELECT hint, tool_number, user_id, activity_id, document_target FROM intent WHERE hint = ? AND created_at >= ?
+        """,
+        (hint, time.time() - INTENT_SECONDS),
+    ).fetchone()
+    return Intent(**dict(row)) if row else None
+
+
+def add_selection(connection: sqlite3.Connection, *, tool: Tool, person: Person) -> str:
+    """The ``data`` of a new deep linking request."""
+    connection.execute("DELETE FROM selection WHERE created_at < ?", (time.time() - SELECTION_SECONDS,))
+    data = secrets.token_urlsafe(24)
+    connection.execute(
+        "INSERT INTO selection (data, tool_number, user_id, created_at) VALUES (?, ?, ?, ?)",
+        (data, tool.number, person.id, time.time()),
+    )
+    return data
+
+
+def take_selection(connection: sqlite3.Connection, *, tool: Tool, data: str) -> str | None:
+    """The id of the person whose deep linking request this ``data`` belongs to; it is good once, for an hour."""
+    row = connection.execute(
+        "DELETE FROM selection WHERE data = ? AND tool_number = ? AND created_at >= ? RETURNING user_id",
+        (data, tool.number, time.time() - SELECTION_SECONDS),
+    ).fetchone()
+    return row["user_id"] if row else None

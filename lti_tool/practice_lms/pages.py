@@ -1,0 +1,156 @@
+"""The pages that people see: who are you, the course, an activity, adding one, gradebook and own grades."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template, request
+from werkzeug.exceptions import NotFound
+
+from lti_tool.practice_lms.activities import Activity, LineItem, find_activity, list_activities, list_line_items
+from lti_tool.practice_lms.errors import PageRefused
+from lti_tool.practice_lms.gradebook import Grade, list_grades
+from lti_tool.practice_lms.lms import current_lms
+from lti_tool.practice_lms.people import COURSE, PEOPLE, STUDENTS, Person, find_person
+from lti_tool.practice_lms.tools import find_tool, list_tools, origin_of
+
+blueprint = Blueprint("pages", __name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityRow:
+    """An activity in the course list, with the grade of the person who looks at it."""
+
+    activity: Activity
+    grade: Grade | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentRow:
+    """A line of the gradebook: one cell for each column."""
+
+    person: Person
+    cells: tuple[tuple[LineItem, Grade | None], ...]
+
+
+def _person(slug: str) -> Person:
+    if person := find_person(slug):
+        return person
+    raise PageRefused(404, "There is no such person in this course.")
+
+
+def _instructor(slug: str) -> Person:
+    person = _person(slug)
+    if not person.is_instructor:
+        raise PageRefused(403, "This page is for the instructor.")
+    return person
+
+
+@blueprint.get("/")
+def who_are_you() -> str:
+    """The choice of a person: there are no passwords."""
+    return render_template("people.html", people=PEOPLE, course=COURSE)
+
+
+@blueprint.get("/as/<slug>/course")
+def course(slug: str) -> str:
+    """The course with its activities; a student sees own grades beside them."""
+    person = _person(slug)
+    with current_lms().database.transaction() as connection:
+        activities = list_activities(connection)
+        grades = {grade.line_item_id: grade for grade in list_grades(connection) if grade.user_id == person.id}
+        tools = list_tools(connection)
+    rows = [
+        ActivityRow(activity=activity, grade=grades.get(activity.line_item.id) if activity.line_item else None)
+        for activity in activities
+    ]
+    added = request.args.get("added", type=int)
+    return render_template("course.html", person=person, course=COURSE, rows=rows, tools=tools, added=added)
+
+
+@blueprint.get("/as/<slug>/activities/<int:activity_id>")
+def activity(slug: str, activity_id: int) -> str:
+    """An activity with the tool in a frame."""
+    person = _person(slug)
+    with current_lms().database.transaction() as connection:
+        found = find_activity(connection, activity_id)
+    if found is None:
+        raise PageRefused(404, "There is no such activity in this course.")
+    return render_template(
+        "activity.html", person=person, course=COURSE, activity=found, tool_origin=origin_of(found.url)
+    )
+
+
+@blueprint.get("/as/<slug>/add")
+def add_activity(slug: str) -> str:
+    """Adding an activity: the tool's content selection in a frame, or the choice of a tool where there are several."""
+    person = _instructor(slug)
+    number = request.args.get("tool", type=int)
+    with current_lms().database.transaction() as connection:
+        tools = list_tools(connection)
+        chosen = find_tool(connection, number) if number is not None else None
+    if number is not None and chosen is None:
+        raise PageRefused(404, "No such tool is registered.")
+    if chosen is None and len(tools) == 1:
+        chosen = tools[0]
+    return render_template(
+        "add.html",
+        person=person,
+        course=COURSE,
+        tools=tools,
+        tool=chosen,
+        tool_origin=origin_of(chosen.deep_link_url) if chosen else "",
+    )
+
+
+def _gradebook() -> dict[str, object]:
+    with current_lms().database.transaction() as connection:
+        columns = list_line_items(connection)
+        grades = {(grade.line_item_id, grade.user_id): grade for grade in list_grades(connection)}
+    rows = [
+        StudentRow(person=student, cells=tuple((item, grades.get((item.id, student.id))) for item in columns))
+        for student in STUDENTS
+    ]
+    return {"columns": columns, "rows": rows}
+
+
+@blueprint.get("/as/<slug>/gradebook")
+def gradebook(slug: str) -> str:
+    """All students and all columns; keeps itself up to date."""
+    return render_template("gradebook.html", person=_instructor(slug), course=COURSE, **_gradebook())
+
+
+@blueprint.get("/as/<slug>/gradebook/table")
+def gradebook_table(slug: str) -> str:
+    """The table alone, for the script of the page."""
+    return render_template("_gradebook.html", person=_instructor(slug), **_gradebook())
+
+
+def _own_grades(person: Person) -> dict[str, object]:
+    if person.is_instructor:
+        raise PageRefused(403, "The instructor has no grades of their own; see the gradebook.")
+    with current_lms().database.transaction() as connection:
+        columns = list_line_items(connection)
+        grades = {grade.line_item_id: grade for grade in list_grades(connection) if grade.user_id == person.id}
+    return {"cells": [(item, grades.get(item.id)) for item in columns]}
+
+
+@blueprint.get("/as/<slug>/grades")
+def grades(slug: str) -> str:
+    """A student's own grades with comments; keeps itself up to date."""
+    person = _person(slug)
+    return render_template("grades.html", person=person, course=COURSE, **_own_grades(person))
+
+
+@blueprint.get("/as/<slug>/grades/table")
+def grades_table(slug: str) -> str:
+    """The list alone, for the script of the page."""
+    person = _person(slug)
+    return render_template("_grades.html", person=person, **_own_grades(person))
+
+
+@blueprint.app_errorhandler(404)
+def nothing_here(error: NotFound) -> tuple[str, int]:
+    """An address that does not exist."""
+    del error
+    return render_template("error.html", status=404, message="There is nothing at this address."), 404
