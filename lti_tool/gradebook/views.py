@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
-from flask import Blueprint, g, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from psycopg import Connection
 
 from lti_tool.errors import NotFound
-from lti_tool.gradebook.store import OverviewRow, list_overview
+from lti_tool.gradebook.store import list_overview
+from lti_tool.launch.access import current_session, with_session
+from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
-from lti_tool.launch.views import with_session
-from lti_tool.questions.store import get_quiz, is_fixed, list_questions
+from lti_tool.questions.store import get_placed_quiz, is_fixed, list_questions
 from lti_tool.submissions.store import find_attempt, list_results
 from lti_tool.web import services
 
 blueprint = Blueprint("gradebook", __name__, url_prefix="/launches/<uuid:launch_id>")
 
+SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 #: Below this the score is marked for a second look.
 LOW_CONFIDENCE = 0.5
 
 
 @blueprint.get("/results")
-@with_session("INSTRUCTOR")
+@with_session(Role.INSTRUCTOR)
 def overview(launch_id: UUID) -> ResponseReturnValue:
     """The quiz of this placement, its questions, and every student's attempts with score and delivery."""
-    session: LaunchSession = g.launch_session
+    session = current_session()
     if session.quiz_id is None:
         return redirect(url_for("questions.choose"), 303)
     with services().database.transaction() as connection:
-        quiz = get_quiz(connection, session.quiz_id, session.context_id)
+        quiz = get_placed_quiz(connection, session.quiz_id, _link_id(session))
         questions = list_questions(connection, quiz.id)
-        rows = _overview_rows(connection, session)
+        rows = list_overview(connection, _link_id(session))
         fixed = is_fixed(connection, quiz.id)
     return render_template(
         "gradebook/overview.html",
@@ -41,28 +43,29 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
         rows=rows,
         is_fixed=fixed,
         low_confidence=LOW_CONFIDENCE,
+        gradebook_problem=_gradebook_problem(session),
     )
 
 
 @blueprint.get("/results/parts")
-@with_session("INSTRUCTOR")
+@with_session(Role.INSTRUCTOR)
 def overview_parts(launch_id: UUID) -> ResponseReturnValue:
     """The table of attempts alone, for the page to put in place."""
     with services().database.transaction() as connection:
-        rows = _overview_rows(connection, g.launch_session)
+        rows = list_overview(connection, _link_id(current_session()))
     return render_template("gradebook/_overview_parts.html", rows=rows, low_confidence=LOW_CONFIDENCE)
 
 
 @blueprint.get("/results/<int:attempt_id>")
-@with_session("INSTRUCTOR")
+@with_session(Role.INSTRUCTOR)
 def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
-    """One attempt: answers, key points with the student's words that show them, explanations, how sure the grader is."""
-    session: LaunchSession = g.launch_session
+    """One attempt: answers, key points with the student's words that show them, explanations, certainty."""
+    session = current_session()
     with services().database.transaction() as connection:
         attempt = find_attempt(connection, attempt_id)
         if attempt is None or attempt.resource_link_id != session.resource_link_id:
             raise NotFound(f"attempt {attempt_id} is not of resource link {session.resource_link_id}")
-        quiz = get_quiz(connection, attempt.quiz_id, session.context_id)
+        quiz = get_placed_quiz(connection, attempt.quiz_id, attempt.resource_link_id)
         questions = {question.id: question for question in list_questions(connection, quiz.id)}
         results = list_results(connection, attempt_id)
         rows = list_overview(connection, attempt.resource_link_id)
@@ -77,7 +80,15 @@ def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     )
 
 
-def _overview_rows(connection: Connection, session: LaunchSession) -> list[OverviewRow]:
+def _link_id(session: LaunchSession) -> int:
+    """The placement of this launch; a deep linking launch has none, and no results either."""
     if session.resource_link_id is None:
-        return []
-    return list_overview(connection, session.resource_link_id)
+        raise NotFound("a deep linking launch has no placement")
+    return session.resource_link_id
+
+
+def _gradebook_problem(session: LaunchSession) -> Literal["no-column", "no-permission"] | None:
+    """Why scores of this placement cannot reach the gradebook (AGS 2.0 section 3.1), as the latest launch told it."""
+    if SCORE_SCOPE not in session.ags_scopes:
+        return "no-permission" if session.line_item_url or session.line_items_url else "no-column"
+    return None if session.line_item_url else "no-column"

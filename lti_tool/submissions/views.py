@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from flask import Blueprint, g, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from psycopg import Connection
 
 from lti_tool.errors import NotFound, Unusable
+from lti_tool.launch.access import current_session, with_session
+from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
-from lti_tool.launch.views import with_session
-from lti_tool.questions.store import Question, Quiz, get_quiz, list_questions
+from lti_tool.questions.store import Question, Quiz, get_placed_quiz, list_questions
 from lti_tool.submissions import store
 from lti_tool.submissions.outcome import outcome_of
 from lti_tool.submissions.store import MAX_ANSWER_CHARACTERS, Attempt, Submission
@@ -46,34 +47,34 @@ class AnswerField:
 
 
 @blueprint.get("/quiz")
-@with_session("LEARNER", "INSTRUCTOR")
+@with_session(Role.LEARNER, Role.INSTRUCTOR)
 def start(launch_id: UUID) -> ResponseReturnValue:
     """What to expect; an open attempt goes on, a finished one shows its result."""
-    session: LaunchSession = g.launch_session
+    session = current_session()
     if session.quiz_id is None:
         return render_template("attempts/no_quiz.html")
     with services().database.transaction() as connection:
         attempts = _own_attempts(connection, session)
-        current = get_quiz(connection, session.quiz_id, session.context_id)
+        current = get_placed_quiz(connection, session.quiz_id, _link_id(session))
     if attempts:
         return redirect(url_for("submissions.attempt", attempt_id=attempts[-1].id), 303)
     return render_template("attempts/start.html", quiz=current)
 
 
 @blueprint.post("/attempts")
-@with_session("LEARNER", "INSTRUCTOR")
+@with_session(Role.LEARNER, Role.INSTRUCTOR)
 def begin(launch_id: UUID) -> ResponseReturnValue:
     """Begin an attempt, or go on with the one that is open."""
-    session: LaunchSession = g.launch_session
-    if session.quiz_id is None or session.resource_link_id is None:
+    session = current_session()
+    if session.quiz_id is None:
         raise NotFound("no quiz to attempt")
     with services().database.transaction() as connection:
-        current = get_quiz(connection, session.quiz_id, session.context_id)
+        current = get_placed_quiz(connection, session.quiz_id, _link_id(session))
         if not current.question_count:
             raise NotFound(f"quiz {current.id} has no questions")
         begun = store.start_attempt(
             connection,
-            resource_link_id=session.resource_link_id,
+            resource_link_id=_link_id(session),
             user_id=session.user_id,
             quiz_id=current.id,
             max_attempts=_PREVIEW_ATTEMPTS if _is_preview(session) else current.max_attempts,
@@ -86,14 +87,14 @@ def begin(launch_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.get("/attempts/<int:attempt_id>/")
-@with_session("LEARNER", "INSTRUCTOR")
+@with_session(Role.LEARNER, Role.INSTRUCTOR)
 def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """The questions with room to answer; after handing in, the result."""
     with services().database.transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         if current.status != "OPEN":
             return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
-        quiz = get_quiz(connection, current.quiz_id, g.launch_session.context_id)
+        quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
         fields = _answer_fields(connection, current)
     return render_template(
         "attempts/answer.html", quiz=quiz, attempt=current, fields=fields, max_characters=MAX_ANSWER_CHARACTERS
@@ -101,7 +102,7 @@ def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/attempts/<int:attempt_id>/drafts/<int:question_id>")
-@with_session("LEARNER", "INSTRUCTOR")
+@with_session(Role.LEARNER, Role.INSTRUCTOR)
 def save_draft(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseReturnValue:
     """Save one answer while it is being written (field ``answer``); JSON ``{"saved_at": …}`` once it is stored."""
     typed = request.form.get("answer")
@@ -109,12 +110,14 @@ def save_draft(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseRe
         raise Unusable("no field answer")
     with services().database.transaction() as connection:
         current = _own_attempt(connection, attempt_id)
-        saved = store.save_draft(connection, attempt_id=current.id, question_id=question_id, answer=_one_line_end(typed))
+        saved = store.save_draft(
+            connection, attempt_id=current.id, question_id=question_id, answer=_one_line_end(typed)
+        )
     return jsonify(saved_at=saved.saved_at.isoformat())
 
 
 @blueprint.post("/attempts/<int:attempt_id>/answers")
-@with_session("LEARNER", "INSTRUCTOR")
+@with_session(Role.LEARNER, Role.INSTRUCTOR)
 def save_answers(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """Save all answers (fields ``answer-<question id>``); on to handing in unless ``then`` is ``stay``."""
     with services().database.transaction() as connection:
@@ -133,19 +136,19 @@ def save_answers(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/attempts/<int:attempt_id>/hand-in")
-@with_session("LEARNER", "INSTRUCTOR")
+@with_session(Role.LEARNER, Role.INSTRUCTOR)
 def confirm(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """Ask once more, with what is unanswered."""
     with services().database.transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         if current.status != "OPEN":
             return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
-        quiz = get_quiz(connection, current.quiz_id, g.launch_session.context_id)
+        quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
         return _confirm_page(connection, quiz, current)
 
 
 @blueprint.post("/attempts/<int:attempt_id>/hand-in")
-@with_session("LEARNER", "INSTRUCTOR")
+@with_session(Role.LEARNER, Role.INSTRUCTOR)
 def hand_in(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """Hand in. An attempt without any answer needs the field ``empty_is_meant``."""
     with services().database.transaction() as connection:
@@ -153,7 +156,7 @@ def hand_in(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         if current.status == "OPEN" and not request.form.get("empty_is_meant"):
             fields = _answer_fields(connection, current)
             if all(field.is_blank for field in fields):
-                quiz = get_quiz(connection, current.quiz_id, g.launch_session.context_id)
+                quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
                 fault = _("Every answer is empty. Tick the box if that is what you mean.")
                 return _confirm_page(connection, quiz, current, fault), Unusable.status
         wait_seconds = services().settings.explanation_wait_seconds
@@ -167,20 +170,21 @@ def hand_in(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/attempts/<int:attempt_id>/result")
-@with_session("LEARNER", "INSTRUCTOR")
+@with_session(Role.LEARNER, Role.INSTRUCTOR)
 def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """Received, score and explanation of each answer, the total and where it is."""
-    session: LaunchSession = g.launch_session
+    session = current_session()
     with services().database.transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         if current.status == "OPEN":
             return redirect(url_for("submissions.attempt", attempt_id=attempt_id), 303)
-        quiz = get_quiz(connection, current.quiz_id, session.context_id)
+        quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
         outcome = outcome_of(connection, current, quiz)
         past = [each for each in _own_attempts(connection, session) if each.quiz_id == current.quiz_id]
     used = sum(not each.is_preview for each in past)
     return render_template(
         "attempts/result.html",
+        quiz=quiz,
         outcome=outcome,
         past=past,
         attempts_left=None if _is_preview(session) else max(0, outcome.quiz.max_attempts - used),
@@ -189,16 +193,15 @@ def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/attempts/<int:attempt_id>/result/parts")
-@with_session("LEARNER", "INSTRUCTOR")
+@with_session(Role.LEARNER, Role.INSTRUCTOR)
 def result_parts(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """The part of the result page that changes, for the page to put in place."""
     with services().database.transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         if current.status == "OPEN":
             raise NotFound(f"attempt {attempt_id} is still open")
-        outcome = outcome_of(
-            connection, current, get_quiz(connection, current.quiz_id, g.launch_session.context_id)
-        )
+        quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
+        outcome = outcome_of(connection, current, quiz)
     return render_template("attempts/_result_parts.html", outcome=outcome)
 
 
@@ -206,19 +209,23 @@ def result_parts(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 
 
 def _is_preview(session: LaunchSession) -> bool:
-    return session.role == "INSTRUCTOR" or session.is_test_user
+    return session.role is Role.INSTRUCTOR or session.is_test_user
 
 
 def _own_attempts(connection: Connection, session: LaunchSession) -> list[Attempt]:
+    return store.list_attempts(connection, _link_id(session), session.user_id)
+
+
+def _link_id(session: LaunchSession) -> int:
+    """The placement of this launch; a deep linking launch has none, and nothing to answer either."""
     if session.resource_link_id is None:
-        return []
-    attempts = store.list_attempts(connection, session.resource_link_id, session.user_id)
-    return sorted(attempts, key=lambda each: each.number)
+        raise NotFound("a deep linking launch has no placement")
+    return session.resource_link_id
 
 
 def _own_attempt(connection: Connection, attempt_id: int) -> Attempt:
     """The attempt, if it is this person's in this placement; :class:`NotFound` otherwise."""
-    session: LaunchSession = g.launch_session
+    session = current_session()
     found = store.find_attempt(connection, attempt_id)
     if found is None or (found.user_id, found.resource_link_id) != (session.user_id, session.resource_link_id):
         raise NotFound(f"attempt {attempt_id} is not of user {session.user_id}")
@@ -240,5 +247,5 @@ def _confirm_page(connection: Connection, quiz: Quiz, current: Attempt, fault: s
 
 
 def _one_line_end(typed: str) -> str:
-    """Browsers send ``\\r\\n``; one kind of line end keeps a text equal to itself when it is saved again."""
+    """Browsers send CR LF; one kind of line end keeps a text equal to itself when it is saved again."""
     return typed.replace("\r\n", "\n")

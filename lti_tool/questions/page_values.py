@@ -1,0 +1,36 @@
+"""What the templates of quizzes, attempts and results share: number formats and the launch they belong to."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from flask import Blueprint, current_app, g
+from flask_babel import format_decimal
+
+from lti_tool.launch.sessions import LaunchSession
+from lti_tool.questions.forms import plain_number
+
+
+def register(blueprint: Blueprint) -> None:
+    """Hook filters, values and link defaults into the app that the blueprint joins."""
+    blueprint.add_app_template_filter(points_text, "points")
+    blueprint.add_app_template_filter(plain_number, "plain_number")
+    blueprint.app_context_processor(launch_values)
+    blueprint.app_url_defaults(stay_in_this_launch)
+
+
+def points_text(points: Decimal | float) -> str:
+    """Points in the reader's own number format, at most two decimals: ``3.5`` or ``3,5``."""
+    return format_decimal(points, format="#,##0.##")
+
+
+def launch_values() -> dict[str, object]:
+    """The launch of this page, ``None`` on a page without one."""
+    return {"launch": g.get("launch_session")}
+
+
+def stay_in_this_launch(endpoint: str, values: dict[str, object]) -> None:
+    """Links of a page lead to pages of the same launch."""
+    session: LaunchSession | None = g.get("launch_session")
+    if session is not None and current_app.url_map.is_endpoint_expecting(endpoint, "launch_id"):
+        values.setdefault("launch_id", session.id)

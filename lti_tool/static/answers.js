@@ -1,0 +1,170 @@
+// Saves answers while they are written: a second after typing stops, when a field is left, when the page goes away.
+// Until the server has a text, a copy stays in this browser, and comes back after a crash or a lost connection.
+
+const form = document.querySelector("form[data-answers]");
+const words = form.dataset;
+const announcer = document.getElementById("save-announcement");
+const RETRY_SECONDS = [2, 5, 10, 20, 30];
+const SAVE_AFTER_MS = 1000;
+// Browsers allow 64 KiB of requests that outlive their page.
+const KEEPALIVE_LIMIT = 60_000;
+
+class Draft {
+  constructor(field) {
+    this.field = field;
+    this.key = `mlquiz:${words.attempt}:${field.dataset.question}`;
+    this.state = document.getElementById(field.dataset.state);
+    this.savedText = field.value;
+    this.savedAt = field.dataset.savedAt;
+    this.failures = 0;
+    this.isSending = false;
+    this.timer = 0;
+    if (this.savedAt) this.showSaved();
+    this.restore();
+    field.addEventListener("input", () => this.typed());
+    field.addEventListener("blur", () => this.save());
+  }
+
+  get isDirty() {
+    return this.field.value !== this.savedText;
+  }
+
+  typed() {
+    this.keepCopy();
+    if (this.isDirty) this.show(words.textUnsaved, "writing");
+    this.saveAfter(SAVE_AFTER_MS);
+  }
+
+  saveAfter(milliseconds) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), milliseconds);
+  }
+
+  async save({ keepalive = false } = {}) {
+    clearTimeout(this.timer);
+    if (!this.isDirty || (this.isSending && !keepalive)) return;
+    const text = this.field.value;
+    const body = new URLSearchParams({ answer: text, [words.tokenName]: words.token });
+    this.isSending = true;
+    try {
+      const response = await fetch(this.field.dataset.saveUrl, {
+        method: "POST",
+        body,
+        headers: { Accept: "application/json" },
+        keepalive: keepalive && body.toString().length < KEEPALIVE_LIMIT,
+      });
+      if (response.ok) this.stored(text, (await response.json()).saved_at);
+      else if (response.status >= 500 || response.status === 429) this.failed();
+      else this.refused(response.status);
+    } catch {
+      this.failed();
+    } finally {
+      this.isSending = false;
+    }
+  }
+
+  stored(text, savedAt) {
+    if (this.failures) announcer.textContent = words.textSavedAgain;
+    this.failures = 0;
+    this.savedText = text;
+    this.savedAt = savedAt;
+    if (this.isDirty) {
+      this.keepCopy();
+      this.saveAfter(SAVE_AFTER_MS);
+    } else {
+      this.dropCopy();
+      this.showSaved();
+    }
+  }
+
+  failed() {
+    this.show(words.textNotSaved, "problem");
+    if (!this.failures) announcer.textContent = words.textNotSaved;
+    this.saveAfter(RETRY_SECONDS[Math.min(this.failures, RETRY_SECONDS.length - 1)] * 1000);
+    this.failures += 1;
+  }
+
+  /** Trying again does not help: the attempt was handed in, the launch is over, or the text is too long. */
+  refused(status) {
+    const text = { 401: words.textOver, 409: words.textHandedIn, 413: words.textTooLong, 422: words.textTooLong }[status];
+    this.show(text ?? words.textNotSaved, "problem");
+    announcer.textContent = this.state.textContent;
+  }
+
+  showSaved() {
+    const style = { timeStyle: "short" };
+    const time = new Intl.DateTimeFormat(document.documentElement.lang, style).format(new Date(this.savedAt));
+    this.show(words.textSaved.replace("{time}", time), "saved");
+  }
+
+  show(text, state) {
+    this.state.textContent = text;
+    this.state.dataset.state = state;
+  }
+
+  // The copy in this browser. Storage may be forbidden in a frame; then there is just no copy.
+
+  keepCopy() {
+    try {
+      localStorage.setItem(this.key, JSON.stringify({ text: this.field.value, base: this.savedAt ?? "" }));
+    } catch {
+      /* no storage */
+    }
+  }
+
+  dropCopy() {
+    try {
+      localStorage.removeItem(this.key);
+    } catch {
+      /* no storage */
+    }
+  }
+
+  restore() {
+    let copy = null;
+    try {
+      copy = JSON.parse(localStorage.getItem(this.key));
+    } catch {
+      return;
+    }
+    if (!copy || typeof copy.text !== "string" || copy.text === this.field.value) {
+      this.dropCopy();
+      return;
+    }
+    if (copy.base === (this.savedAt ?? "")) this.take(copy.text);
+    else this.offer(copy.text);
+  }
+
+  take(text) {
+    this.field.value = text;
+    this.show(words.textRestored, "writing");
+    this.save();
+  }
+
+  /** The answer was changed elsewhere since: the student decides which text stays. */
+  offer(text) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button button--small";
+    button.textContent = words.textOffer;
+    button.addEventListener("click", () => {
+      button.remove();
+      this.take(text);
+    });
+    this.state.after(button);
+  }
+}
+
+const drafts = [...form.querySelectorAll("textarea[data-question]")].map((field) => new Draft(field));
+
+const saveAll = () => drafts.forEach((draft) => draft.save({ keepalive: true }));
+window.addEventListener("pagehide", saveAll);
+document.addEventListener("visibilitychange", () => document.hidden && saveAll());
+window.addEventListener("online", () => drafts.forEach((draft) => draft.save()));
+// The form itself carries every answer, so nothing may still be on its way when it arrives.
+form.addEventListener("submit", () => {
+  for (const draft of drafts) {
+    clearTimeout(draft.timer);
+    draft.savedText = draft.field.value;
+  }
+});
