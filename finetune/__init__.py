@@ -1,0 +1,1 @@
+"""Train better models from graded answers: files in, files out; no Flask, no SQL."""

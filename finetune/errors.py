@@ -1,0 +1,27 @@
+"""What can stop a training.
+
+::
+
+    FinetuneError
+    ├── TooFewExamples   the data leave a part without examples
+    ├── ModelUnsuitable  the base model cannot be trained this way: no chat template, too few layers
+    └── RunMismatch      the output folder holds a run with other settings or other data
+"""
+
+from __future__ import annotations
+
+
+class FinetuneError(Exception):
+    """A training could not start or go on; the message says what to change."""
+
+
+class TooFewExamples(FinetuneError):  # noqa: N818 (named by its cause)
+    """There are not enough questions to train on some and to judge on others."""
+
+
+class ModelUnsuitable(FinetuneError):  # noqa: N818 (named by its cause)
+    """The base model has no chat template or is not built of layers that LoRA finds."""
+
+
+class RunMismatch(FinetuneError):  # noqa: N818 (named by its cause)
+    """The output folder holds another run; resuming would mix the two."""

@@ -1,0 +1,158 @@
+"""Write replies that a language model shall learn: true to the notes, freer than the template, in many forms.
+
+A reply is made of the tutor's own sentences where the notes support them, and of composed sentences that name what is
+missing. Every reply is checked before it is used, like the model's own texts later.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from grading.domain import Question
+from grading.explanation.checks import problems_in
+from grading.explanation.cues import TUTOR_STEMS
+from grading.explanation.feedback import Band, Feedback, Point, Step
+from grading.explanation.phrases_en import joined
+from grading.explanation.prompt import notes
+from grading.explanation.words import content_stems, sentences
+
+
+def replies(
+    feedback: Feedback, question: Question, answer: str, tutor_text: str, *, count: int, rng: random.Random
+) -> list[str]:
+    """Up to ``count`` different English replies to one feedback that pass every check, the tutor's first."""
+    found: list[str] = []
+    from_tutor = tutor_reply(feedback, tutor_text, rng)
+    for attempt in range(count * 3):
+        text = from_tutor if attempt == 0 and from_tutor else composed_reply(feedback, rng)
+        if text not in found and not problems_in(text, feedback, question, answer):
+            found.append(text)
+        if len(found) == count:
+            break
+    return found
+
+
+def tutor_reply(feedback: Feedback, tutor_text: str, rng: random.Random) -> str | None:
+    """The tutor's statements that a reader of the notes alone could have made, then what they leave unnamed.
+
+    Questions of a tutor point at the content of what is missing, which the notes do not hold: they are left out.
+    """
+    known = set(content_stems(notes(feedback))) | TUTOR_STEMS
+    kept = [each for each in sentences(tutor_text) if "?" not in each and set(content_stems(each)) <= known]
+    if not kept or len(kept[0]) < _LEAST_STATEMENT:
+        return None
+    return " ".join([*kept[:2], *_lacking_sentences(feedback, rng), _step(feedback, rng)])
+
+
+def composed_reply(feedback: Feedback, rng: random.Random) -> str:
+    """Two to four sentences from the notes: what is good, what is mixed up, vague or missing, the next step."""
+    parts = [_good(feedback, rng), *_lacking_sentences(feedback, rng)]
+    step = _step(feedback, rng)
+    return " ".join(part for part in (*parts, step) if part)
+
+
+def _good(feedback: Feedback, rng: random.Random) -> str:
+    opener = rng.choice(_OPENERS[feedback.band])
+    if not feedback.covered:
+        return opener if feedback.band is Band.NONE or rng.random() < 0.6 else ""
+    quote = _quote(feedback.covered, rng)
+    if feedback.is_complete and feedback.band in {Band.FULL, Band.MOST}:
+        praise = rng.choice(_COMPLETE_QUOTED).format(quote=quote) if quote else rng.choice(_COMPLETE)
+        return praise
+    names = joined([point.name for point in feedback.covered])
+    forms = _GOOD_QUOTED if quote and rng.random() < 0.85 else _GOOD
+    praise = rng.choice(forms).format(quote=quote, names=names)
+    return f"{opener} {praise}" if rng.random() < 0.5 else praise
+
+
+def _lacking_sentences(feedback: Feedback, rng: random.Random) -> list[str]:
+    told: list[str] = []
+    if feedback.contradicted:
+        quote = _quote(feedback.contradicted, rng)
+        forms = _MIXED_QUOTED if quote and rng.random() < 0.5 else _MIXED
+        told.append(_told(forms, feedback.contradicted, rng, quote))
+    if feedback.partial:
+        told.append(_told(_VAGUE, feedback.partial, rng))
+    if feedback.missing:
+        told.append(_told(_MISSING, feedback.missing, rng))
+    return told
+
+
+def _told(forms: Sequence[str], points: Sequence[Point], rng: random.Random, quote: str | None = None) -> str:
+    return rng.choice(forms).format(names=joined([point.name for point in points]), quote=quote)
+
+
+def _step(feedback: Feedback, rng: random.Random) -> str:
+    if feedback.step is Step.EXTEND:
+        return rng.choice(_EXTEND)
+    lacking = feedback.missing or feedback.partial or feedback.contradicted
+    if [point.name for point in lacking] == [feedback.focus]:
+        return rng.choice(_STEP_IT[feedback.step])
+    return rng.choice(_STEP[feedback.step]).format(focus=feedback.focus)
+
+
+def _quote(points: Sequence[Point], rng: random.Random) -> str | None:
+    quotes = [point.quote for point in points if point.quote]
+    return rng.choice(quotes) if quotes else None
+
+
+#: Shorter statements ("Excellent.") teach nothing that composed replies do not.
+_LEAST_STATEMENT = 25
+
+_OPENERS: dict[Band, tuple[str, ...]] = {
+    Band.FULL: ("Very good.", "Lovely work.", "Strong answer."),
+    Band.MOST: ("Good work.", "Nice answer, nearly there.", "You have most of it."),
+    Band.HALF: ("Good start.", "Nice start.", "You are on the right path."),
+    Band.LITTLE: ("This is a first step.", "A start is made.", "Here is something to build on."),
+    Band.NONE: ("Not there yet, but try again.", "Thanks for trying.", "Let us sort this out together."),
+}
+_COMPLETE = ("Everything is there, nicely explained.", "Complete and clear, well done.")
+_COMPLETE_QUOTED = (
+    "Everything is there, and “{quote}” says it well.",
+    "Complete and clear. “{quote}” is spot on.",
+    "Well done, this is complete. I like “{quote}”.",
+    "“{quote}” is exactly right, and nothing is missing.",
+)
+_GOOD = (
+    "You are right about {names}.",
+    "{names} is well explained.",
+    "You explain {names} well.",
+    "Good on {names}.",
+)
+_GOOD_QUOTED = (
+    "“{quote}” is exactly right for {names}.",
+    "With “{quote}” you are right about {names}.",
+    "“{quote}” says {names} well.",
+    "I like “{quote}”, that is right for {names}.",
+    "You write “{quote}”, and that is right for {names}.",
+)
+_MIXED = (
+    "Look again at {names}, something is mixed up there.",
+    "There is a mix-up, so look again at {names}.",
+    "Something is wrong here: {names}.",
+)
+_MIXED_QUOTED = (
+    "You write “{quote}”, but look again at {names}.",
+    "“{quote}” does not fit, so look again at {names}.",
+    "Something is mixed up in “{quote}”, look again at {names}.",
+)
+_VAGUE = ("You only touch on {names}.", "Be more exact on {names}.", "A little vague: {names}.")
+_MISSING = (
+    "Still missing: {names}.",
+    "What about {names}?",
+    "Now add {names}.",
+    "What is still open: {names}.",
+    "Your answer leaves out {names}.",
+)
+_STEP: dict[Step, tuple[str, ...]] = {
+    Step.FIX: ("First look again at {focus}.", "Begin with {focus} and put it right."),
+    Step.ADD: ("Begin with {focus}.", "Start with a sentence on {focus}.", "Next, write about {focus}."),
+    Step.SHARPEN: ("Next, be more exact on {focus}.", "Start with {focus} and say it more exactly."),
+}
+_STEP_IT: dict[Step, tuple[str, ...]] = {
+    Step.FIX: ("Check your notes and put it right.", "Read it up once more and try again."),
+    Step.ADD: ("One sentence in your own words is enough.", "Try it in one sentence.", "Can you add that?"),
+    Step.SHARPEN: ("Say it more exactly.", "One more sentence would make it clear."),
+}
+_EXTEND = ("If you like, add an example of your own.", "Next, try an example of your own.", "Keep it up.")

@@ -1,0 +1,104 @@
+"""From assessments to texts for students: the template, or a language model's wording where it passes the checks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from config.settings import Settings
+from grading.domain import Assessment, Question
+from grading.explanation.checks import CHECKS_VERSION, problems_in
+from grading.explanation.errors import ExplanationError
+from grading.explanation.feedback import Feedback, feedback_from
+from grading.explanation.generators import Generator, LocalGenerator, ServerGenerator
+from grading.explanation.template import TEMPLATE_VERSION, template_text
+from grading.models import adapter_folder, language_model_folder
+
+_log = logging.getLogger(__name__)
+
+Item = tuple[Question, str, Assessment]
+
+#: What the bundled language model can write, with or without an adapter.
+_BUNDLED_LANGUAGES = frozenset({"en"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Plain text for a student; ``refused`` says why a language model's text was not taken, empty if none was asked.
+
+    ``versions`` names everything that produced the text: template, checks, prompt, model, adapter.
+    """
+
+    text: str
+    source: Literal["TEMPLATE", "LLM"]
+    refused: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Explainer:
+    """Words assessments with ``generator``, or with the template alone where it is ``None``."""
+
+    def __init__(self, generator: Generator | None = None) -> None:
+        self._generator = generator
+
+    def explain(self, items: Sequence[Item]) -> list[Explanation]:
+        """One explanation for each (question, answer, assessment), in order; never fails because of the model."""
+        feedbacks = [feedback_from(*item) for item in items]
+        explanations = [_from_template(feedback) for feedback in feedbacks]
+        rows = [row for row, feedback in enumerate(feedbacks) if self._is_for_the_model(feedback)]
+        for row, proposal in zip(rows, self._proposals([feedbacks[row] for row in rows]), strict=True):
+            explanations[row] = self._judged(proposal, feedbacks[row], items[row])
+        return explanations
+
+    def _is_for_the_model(self, feedback: Feedback) -> bool:
+        """Fixed texts stay as they are, and a model writes only the languages it knows."""
+        return self._generator is not None and feedback.gate is None and feedback.language in self._generator.languages
+
+    def _proposals(self, feedbacks: Sequence[Feedback]) -> list[str | ExplanationError]:
+        if self._generator is None or not feedbacks:
+            return []
+        try:
+            return list(self._generator.rewrite(feedbacks))
+        except ExplanationError as error:
+            _log.warning("no text from the language model: %s", error)
+            return [error] * len(feedbacks)
+
+    def _judged(self, proposal: str | ExplanationError, feedback: Feedback, item: Item) -> Explanation:
+        if isinstance(proposal, ExplanationError):
+            return _from_template(feedback, refused=(f"{type(proposal).__name__}: {proposal}",))
+        question, answer, _ = item
+        problems = problems_in(proposal, feedback, question, answer)
+        if problems:
+            return _from_template(feedback, refused=tuple(str(problem) for problem in problems))
+        versions = {**_VERSIONS, **(self._generator.versions if self._generator else {})}
+        return Explanation(text=proposal, source="LLM", versions=versions)
+
+
+def load_explainer(settings: Settings) -> Explainer:
+    """The explainer that the settings ask for, with its model loaded.
+
+    Raises :class:`~grading.explanation.errors.GeneratorRefused` or the errors of :mod:`grading.models` when a model or
+    adapter cannot be had.
+    """
+    if settings.explainer == "template":
+        return Explainer()
+    if settings.explainer == "server":
+        key = settings.explainer_api_key.get_secret_value()
+        return Explainer(ServerGenerator(settings.explainer_url, settings.explainer_model, key))
+    name = settings.explainer_model
+    generator = LocalGenerator(
+        language_model_folder(name, settings.models_path),
+        adapter_folder(settings.explainer_adapter),
+        languages=_BUNDLED_LANGUAGES if name.startswith("bundled:") else None,
+        name=name,
+    )
+    return Explainer(generator)
+
+
+def _from_template(feedback: Feedback, refused: tuple[str, ...] = ()) -> Explanation:
+    return Explanation(text=template_text(feedback), source="TEMPLATE", refused=refused, versions=_VERSIONS)
+
+
+_VERSIONS: Mapping[str, str] = {"template": TEMPLATE_VERSION, "checks": CHECKS_VERSION}

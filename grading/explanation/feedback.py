@@ -1,0 +1,189 @@
+"""What is to be said to the student, before it is put into words.
+
+The feedback object is the only thing that a template or a language model sees: names of key points, short quotations
+and one next step. Free text of a student never stands where an instruction could stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Literal
+
+from grading.domain import Assessment, Flag, KeyPoint, KeyPointVerdict, Question, Verdict
+from grading.explanation.evidence import quotation
+from grading.explanation.words import plain
+from grading.keypoints import key_points_of
+
+Language = Literal["en", "ko"]
+
+#: Flags for which a fixed text may serve, the first that applies wins.
+GATES = (
+    Flag.BLANK,
+    Flag.GIBBERISH,
+    Flag.INSTRUCTION,
+    Flag.DONT_KNOW,
+    Flag.QUESTION_COPIED,
+    Flag.MODEL_ANSWER_PASTED,
+    Flag.OFF_TOPIC,
+)
+
+
+class Band(StrEnum):
+    """How much of the points an answer earned, in words instead of digits."""
+
+    FULL = "full"
+    MOST = "most"
+    HALF = "half"
+    LITTLE = "little"
+    NONE = "none"
+
+
+class Step(StrEnum):
+    """The kind of the one thing a student should do next."""
+
+    FIX = "fix"
+    ADD = "add"
+    SHARPEN = "sharpen"
+    EXTEND = "extend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A key point by its name; ``quote`` holds the student's words on it, shortened, where they may be repeated."""
+
+    position: int
+    name: str
+    quote: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """Everything an explanation may say about one answer.
+
+    ``gate`` is set when a fixed text serves; then the points are empty except for ``focus``. ``focus`` is the name of
+    the point that ``step`` is about (``None``: the whole answer). ``variant`` chooses among equal wordings: the same
+    for the same answer, different across a class.
+    """
+
+    language: Language
+    band: Band
+    covered: tuple[Point, ...] = ()
+    partial: tuple[Point, ...] = ()
+    missing: tuple[Point, ...] = ()
+    contradicted: tuple[Point, ...] = ()
+    gate: Flag | None = None
+    step: Step = Step.EXTEND
+    focus: str | None = None
+    variant: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every key point is covered."""
+        return not (self.gate or self.partial or self.missing or self.contradicted)
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """All points in the order of the question."""
+        every = (*self.covered, *self.partial, *self.missing, *self.contradicted)
+        return tuple(sorted(every, key=lambda point: point.position))
+
+
+def feedback_from(question: Question, answer: str, assessment: Assessment) -> Feedback:
+    """What to tell the student who gave ``answer``; languages without wordings of their own are served in English."""
+    language: Language = "ko" if question.language == "ko" else "en"
+    gate = _gate(assessment)
+    step, focus = _next_step(question, assessment, language)
+    told = Feedback(
+        language=language,
+        band=_band(assessment.fraction),
+        gate=gate,
+        step=step,
+        focus=focus,
+        variant=_variant(question, answer),
+    )
+    return told if gate is not None else _with_points(told, question, assessment)
+
+
+def _with_points(told: Feedback, question: Question, assessment: Assessment) -> Feedback:
+    points = {verdict: _points(question, assessment, verdict, told.language) for verdict in Verdict}
+    doubted = {point.quote for point in points[Verdict.CONTRADICTED]}
+    return replace(
+        told,
+        # Words that are mixed up are not praised for another point in the same breath.
+        covered=tuple(replace(p, quote=None) if p.quote in doubted else p for p in points[Verdict.COVERED]),
+        partial=points[Verdict.PARTIAL],
+        missing=points[Verdict.MISSING],
+        contradicted=points[Verdict.CONTRADICTED],
+    )
+
+
+def _gate(assessment: Assessment) -> Flag | None:
+    """The flag whose fixed text serves. Where an answer earned something beside what was flagged, that is worded."""
+    earned = {Verdict.COVERED, Verdict.PARTIAL} & {each.verdict for each in assessment.verdicts}
+    for flag in GATES:
+        if flag in assessment.flags and (flag in _ALWAYS_GATE or not earned or _band(assessment.fraction) is Band.NONE):
+            return flag
+    return None
+
+
+def _band(fraction: float) -> Band:
+    for band, least in ((Band.FULL, 0.9), (Band.MOST, 0.65), (Band.HALF, 0.35), (Band.LITTLE, 0.1)):
+        if fraction >= least - 1e-9:
+            return band
+    return Band.NONE
+
+
+def _points(question: Question, assessment: Assessment, verdict: Verdict, language: Language) -> tuple[Point, ...]:
+    """The points with one verdict; points of one name are told as one."""
+    found: dict[str, Point] = {}
+    for judged in sorted(assessment.verdicts, key=lambda each: each.position):
+        if judged.verdict is verdict:
+            key_point = _key_point(question, judged)
+            name = _name(key_point, language)
+            quote = (
+                None if verdict is Verdict.MISSING else quotation(judged.evidence, key_point.text if key_point else "")
+            )
+            found.setdefault(name, Point(position=judged.position, name=name, quote=quote))
+    return tuple(found.values())
+
+
+def _next_step(question: Question, assessment: Assessment, language: Language) -> tuple[Step, str | None]:
+    for verdict, step in _STEPS:
+        judged = [each for each in assessment.verdicts if each.verdict is verdict]
+        if judged:
+            heaviest = min(judged, key=lambda each: (-_weight(question, each), each.position))
+            return step, _name(_key_point(question, heaviest), language)
+    return Step.EXTEND, None
+
+
+def _weight(question: Question, judged: KeyPointVerdict) -> float:
+    key_point = _key_point(question, judged)
+    return key_point.weight if key_point else 1.0
+
+
+def _key_point(question: Question, judged: KeyPointVerdict) -> KeyPoint | None:
+    return next((point for point in key_points_of(question) if point.position == judged.position), None)
+
+
+def _name(key_point: KeyPoint | None, language: Language) -> str:
+    """The point's name in one line without full stop, or a word for a point that nobody named."""
+    name = plain(key_point.name).rstrip(".。!?:;, ") if key_point else ""
+    return name or _UNNAMED[language]
+
+
+def _variant(question: Question, answer: str) -> int:
+    digest = blake2b(f"{question.prompt}\n{answer}".encode("utf-8", "surrogatepass"), digest_size=4)
+    return int.from_bytes(digest.digest())
+
+
+_ALWAYS_GATE = frozenset({Flag.BLANK, Flag.MODEL_ANSWER_PASTED})
+
+_STEPS = (
+    (Verdict.CONTRADICTED, Step.FIX),
+    (Verdict.MISSING, Step.ADD),
+    (Verdict.PARTIAL, Step.SHARPEN),
+)
+
+_UNNAMED: dict[Language, str] = {"en": "the other parts of the question", "ko": "질문의 나머지 부분"}

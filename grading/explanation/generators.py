@@ -1,0 +1,213 @@
+"""Language models that word a feedback object: one in this process, one behind an OpenAI-compatible server.
+
+Neither is trusted: what comes back is a proposal for :mod:`grading.explanation.checks`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+
+from grading.explanation.errors import GeneratorRefused, GeneratorReplyInvalid, GeneratorUnavailable
+from grading.explanation.feedback import Feedback
+from grading.explanation.prompt import PROMPT_VERSION, long_chat, short_chat
+
+ALL_LANGUAGES = frozenset({"en", "ko"})
+
+
+class Generator(Protocol):
+    """Words feedback; ``languages`` are those it can write, ``versions`` names what it is made of."""
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of what it can write."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Names of everything its texts depend on."""
+        ...
+
+    def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
+        """One line of plain text for each feedback, in order; raises :class:`ExplanationError` when none can come."""
+        ...
+
+
+class LocalGenerator:
+    """A causal language model with a chat template, in this process, with or without a LoRA adapter.
+
+    Loading takes seconds and, for the bundled model, about 0.7 GB: one a process. ``languages`` defaults to what the
+    adapter's ``explainer.json`` says. Raises :class:`GeneratorRefused` for a folder that holds no such model.
+    """
+
+    def __init__(
+        self,
+        model_folder: Path | str,
+        adapter_folder: Path | str | None = None,
+        *,
+        languages: frozenset[str] | None = None,
+        name: str = "",
+    ) -> None:
+        self._model, self._tokenizer = _loaded(Path(model_folder), Path(adapter_folder) if adapter_folder else None)
+        described = _description(Path(adapter_folder)) if adapter_folder else {}
+        self._languages = languages or frozenset(described.get("languages", ALL_LANGUAGES))
+        self._versions = {"explainer": name or Path(model_folder).name, "prompt": PROMPT_VERSION}
+        if adapter_folder:
+            self._versions["adapter"] = _digest(Path(adapter_folder) / "adapter_model.safetensors")
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of what it can write."""
+        return self._languages
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Names of everything its texts depend on."""
+        return self._versions
+
+    def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
+        """Greedy decoding, up to 12 at a time: the same feedback gives the same text."""
+        from grading.explanation.decoding import replies_to  # torch is loaded already
+
+        return replies_to(self._model, self._tokenizer, [short_chat(feedback) for feedback in feedbacks])
+
+
+def _loaded(model_folder: Path, adapter_folder: Path | None) -> tuple[Any, Any]:
+    """Model and tokenizer, read from local files only and never with code from the folder."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from grading.explanation.decoding import serving_dtype
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(model_folder), local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            str(model_folder), local_files_only=True, use_safetensors=True, dtype=serving_dtype()
+        )
+        if adapter_folder is not None:
+            from peft import PeftModel
+
+            # Merged: one adapter is served, and without the extra products decoding is faster.
+            model = PeftModel.from_pretrained(model, str(adapter_folder), local_files_only=True).merge_and_unload()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise GeneratorRefused(
+            f"cannot load the explainer from {model_folder}, adapter {adapter_folder}: {error}"
+        ) from error
+    if not tokenizer.chat_template:
+        raise GeneratorRefused(f"the model in {model_folder} has no chat template; choose an instruct model")
+    if torch.cuda.is_available():
+        torch.nn.Module.to(model, torch.device("cuda"))
+    return model.eval(), tokenizer
+
+
+def _description(adapter_folder: Path) -> dict[str, Any]:
+    """``explainer.json`` beside an adapter of ours; empty for an adapter from elsewhere."""
+    path = adapter_folder / "explainer.json"
+    try:
+        described = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise GeneratorRefused(f"{path} is not readable: {error}") from error
+    if described and described.get("prompt") != PROMPT_VERSION:
+        raise GeneratorRefused(
+            f"the adapter in {adapter_folder} was trained with prompt {described.get('prompt')!r}, this program writes"
+            f" prompt {PROMPT_VERSION!r}; train it again with `mlquiz train explainer`"
+        )
+    return described
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()[:12]
+
+
+class ServerGenerator:
+    """A model behind an OpenAI-compatible server (vLLM and others): one request a feedback.
+
+    Raises :class:`GeneratorUnavailable` for time-outs and overload, :class:`GeneratorRefused` for a wrong address, name
+    or key, :class:`GeneratorReplyInvalid` for anything that is no chat completion.
+    """
+
+    CONNECT_SECONDS = 3.05
+    READ_SECONDS = 30.0
+    MAX_BYTES = 64 * 1024
+    MAX_TOKENS = 160
+
+    def __init__(
+        self, url: str, model: str, api_key: str = "", *, languages: frozenset[str] = ALL_LANGUAGES, seed: int = 1
+    ) -> None:
+        self._url = f"{url.rstrip('/')}/chat/completions"
+        self._model = model
+        self._seed = seed
+        self._languages = languages
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = "mlquiz"
+        if api_key:
+            self._session.headers["Authorization"] = f"Bearer {api_key}"
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of what it can write."""
+        return self._languages
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Names of everything its texts depend on."""
+        return {"explainer": f"{self._model}@{urlsplit(self._url).hostname}", "prompt": f"{PROMPT_VERSION}-long"}
+
+    def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
+        """One completion a feedback, temperature 0 and a fixed seed."""
+        return [self._completion(feedback) for feedback in feedbacks]
+
+    def _completion(self, feedback: Feedback) -> str:
+        body = {
+            "model": self._model,
+            "messages": long_chat(feedback),
+            "temperature": 0,
+            "seed": self._seed,
+            "max_tokens": self.MAX_TOKENS,
+            "n": 1,
+        }
+        try:
+            with self._session.post(
+                self._url,
+                json=body,
+                timeout=(self.CONNECT_SECONDS, self.READ_SECONDS),
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                return _completion_text(_checked(response, self._url), self.MAX_BYTES)
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise GeneratorUnavailable(f"{self._url} cannot be reached: {type(error).__name__}") from error
+        except requests.RequestException as error:
+            raise GeneratorReplyInvalid(f"{self._url}: {error}") from error
+
+
+def _checked(response: requests.Response, url: str) -> requests.Response:
+    if response.status_code in {408, 409, 425, 429} or response.status_code >= 500:
+        raise GeneratorUnavailable(f"{url} answered {response.status_code}; trying later may help")
+    if response.status_code != 200:
+        raise GeneratorRefused(
+            f"{url} answered {response.status_code}: check EXPLAINER_URL, EXPLAINER_MODEL and the key"
+        )
+    return response
+
+
+def _completion_text(response: requests.Response, max_bytes: int) -> str:
+    """The text of a completion in one line, read up to ``max_bytes``."""
+    content = b""
+    for chunk in response.iter_content(8192):
+        content += chunk
+        if len(content) > max_bytes:
+            raise GeneratorReplyInvalid(f"the server sent more than {max_bytes} bytes")
+    try:
+        text = json.loads(content)["choices"][0]["message"]["content"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise GeneratorReplyInvalid("the server's reply is no chat completion") from error
+    if not isinstance(text, str):
+        raise GeneratorReplyInvalid("the server's chat completion holds no text")
+    return " ".join(text.split())

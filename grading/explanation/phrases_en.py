@@ -1,0 +1,103 @@
+"""English wordings of a feedback object; every tuple holds sentences of equal meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grading.domain import Flag
+from grading.explanation.feedback import Band, Step
+
+COMPLETE = (
+    "Very good, everything that was asked for is there.",
+    "Excellent, this is a complete answer.",
+    "Nicely done, nothing is missing.",
+)
+OPENING: dict[Band, tuple[str, ...]] = {
+    Band.FULL: ("Very good answer.", "Really good work.", "Strong answer."),
+    Band.MOST: ("Good answer, most of it is there.", "Good work, you are nearly there.", "You have most of it."),
+    Band.HALF: ("Good start, part of the answer is there.", "You are on the way.", "A fair part of this is there."),
+    Band.LITTLE: ("This is a first step.", "You have made a start.", "There is something to build on here."),
+    Band.NONE: ("This is not there yet, but it is worth another try.", "Not there yet, so let us take it in parts."),
+}
+WELL_PUT = (" “{quote}” is well put.", " I like how you say “{quote}”.", " “{quote}” gets to the point.")
+PRAISE = ("You are right about {names}.", "Well explained: {names}.", "What you say about {names} is right.")
+PRAISE_QUOTED = (
+    "You are right about {names}: “{quote}”.",
+    "Your words “{quote}” show that you understand {names}.",
+    "What you say about {names} is right: “{quote}”.",
+)
+PARTIAL = (
+    "What you say about {names} goes in the right direction, but stays vague.",
+    "You only touch on this: {names}.",
+)
+MISSING = ("Still missing: {names}.", "What your answer leaves out: {names}.", "Not in your answer yet: {names}.")
+MIXED_UP = ("Something is mixed up here: {names}.", "Please look again at this: {names}.")
+MIXED_UP_QUOTED = (
+    "Something is mixed up here: {names} (you write “{quote}”).",
+    "Please look again at this: {names}. You write “{quote}”, and that does not fit.",
+)
+NEXT: dict[Step, tuple[str, ...]] = {
+    Step.FIX: (
+        "Look it up once more, then write that part again in your own words.",
+        "Compare this with your notes and put it right first.",
+    ),
+    Step.ADD: (
+        "Try to add it in one sentence of your own.",
+        "Write one sentence about it and your answer gets better.",
+    ),
+    Step.SHARPEN: (
+        "Say that part again more exactly.",
+        "One more exact sentence on it would help.",
+    ),
+    Step.EXTEND: (
+        "If you like, add a small example of your own.",
+        "As a next step, try to explain it to somebody with an example.",
+        "Keep it up.",
+    ),
+}
+NEXT_FOCUS: dict[Step, tuple[str, ...]] = {
+    Step.FIX: ("Begin with this part: {focus}.", "First put this right: {focus}."),
+    Step.ADD: ("Begin with this part: {focus}.", "Write a sentence on this first: {focus}."),
+    Step.SHARPEN: ("Be more exact on this part first: {focus}.",),
+    Step.EXTEND: ("Go one step further with this: {focus}.",),
+}
+GATE: dict[Flag, tuple[str, ...]] = {
+    Flag.BLANK: (
+        "There is no answer here yet. A few words in your own language are enough to start with.",
+        "This answer is empty. Write down whatever you know, even half a sentence counts.",
+    ),
+    Flag.DONT_KNOW: (
+        "Thank you for saying so honestly, nobody knows everything at first.",
+        "That is fine, and good to know. Every topic is new once.",
+    ),
+    Flag.GIBBERISH: (
+        "I could not find words here that I understand. Please write your answer in whole sentences.",
+        "This does not read like an answer yet. Please try again with a few plain sentences.",
+    ),
+    Flag.QUESTION_COPIED: (
+        "This mostly repeats the question. Now answer it in your own words.",
+        "You have written the question down again. What would you say if a friend asked you that?",
+    ),
+    Flag.MODEL_ANSWER_PASTED: (
+        "This reads word for word like a text from elsewhere. Say it in your own words, then it shows what you know.",
+        "These words look copied. Please explain the same thing the way you would tell a friend.",
+    ),
+    Flag.INSTRUCTION: (
+        "Part of this is addressed to the grader. Only what you say about the question counts, so please answer that.",
+        "This contains words to the grader instead of an answer. Please write only about the question.",
+    ),
+    Flag.OFF_TOPIC: (
+        "This is about something else than the question. Read the question once more and try again.",
+        "This does not fit the question that was asked. Please have another look at it.",
+    ),
+}
+GATE_STEP = (" A good place to begin: {focus}.", " You could start with this: {focus}.")
+
+
+def joined(names: Sequence[str]) -> str:
+    """Names as a list inside a sentence, cut by what the names themselves do not hold."""
+    if len(names) == 1:
+        return names[0]
+    cut = ";" if any("," in name for name in names) else ","
+    last = " and " if cut == "," and not any(" and " in name for name in names) else f"{cut} and "
+    return f"{f'{cut} '.join(names[:-1])}{last}{names[-1]}"

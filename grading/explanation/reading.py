@@ -1,0 +1,111 @@
+"""Read a text about an answer: its clauses, the key points each one names, and in which tone.
+
+Quoted words are taken out first, names of key points are replaced by marks; only what is left has a tone. Thus "what
+goes wrong in a plain RNN" is a name, not a reproach.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from grading.explanation import cues
+from grading.explanation.feedback import Feedback, Language, Point
+from grading.explanation.words import content_stems, plain
+
+Tone = Literal["praise", "miss", "correct", "vague", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """A part of a sentence with one tone; ``positions`` of the key points that it names."""
+
+    text: str
+    tone: Tone
+    positions: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A text taken apart: ``own_words`` are what is left without quotations and names."""
+
+    clauses: tuple[Clause, ...]
+    quotes: tuple[str, ...]
+    own_words: str
+
+    @property
+    def named(self) -> frozenset[int]:
+        """Positions of all key points that the text names."""
+        return frozenset(position for clause in self.clauses for position in clause.positions)
+
+
+def read(text: str, feedback: Feedback) -> Reading:
+    """``text`` read as feedback about the points of ``feedback``."""
+    line = plain(text)
+    quotes = tuple(match.group(1).rstrip("….,") for match in _QUOTE.finditer(line) if match.group(1).strip("….,"))
+    marked = _marked(_QUOTE.sub(" ", line), feedback.points)
+    clauses: list[Clause] = []
+    for sentence in _SENTENCE_END.split(marked):
+        clauses += _clauses(sentence, feedback)
+    return Reading(clauses=tuple(clauses), quotes=quotes, own_words=_MARK.sub(" ", marked))
+
+
+def _marked(text: str, points: tuple[Point, ...]) -> str:
+    """``text`` with every name of a point replaced by its mark, the longest names first."""
+    for point in sorted(points, key=lambda each: -len(each.name)):
+        pattern = re.compile(r"(?<![^\W가-힣])" + re.escape(point.name).replace(r"\ ", r"\s+"), re.IGNORECASE)
+        text = pattern.sub(f" ⟦{point.position}⟧ ", text)
+    return text
+
+
+def _clauses(sentence: str, feedback: Feedback) -> list[Clause]:
+    """The clauses of one sentence; one without a cue of its own goes on in the tone before it."""
+    found: list[Clause] = []
+    tone: Tone = "none"
+    for part in _CLAUSE_END[feedback.language].split(sentence):
+        own = _tone(part, feedback.language)
+        tone = own if own != "none" else tone
+        found.append(Clause(text=part, tone=tone, positions=_positions(part, feedback.points)))
+    # A cue at the end of a list holds for the whole list: "A, B and C are right".
+    for index in range(len(found) - 2, -1, -1):
+        if found[index].tone == "none" and found[index].positions:
+            found[index] = Clause(text=found[index].text, tone=found[index + 1].tone, positions=found[index].positions)
+    return found
+
+
+def _tone(part: str, language: Language) -> Tone:
+    text = _MARK.sub(" ", part).lower()
+    for tone, patterns in _TONES:
+        if patterns[language].search(text):
+            return tone
+    return "none"
+
+
+def _positions(part: str, points: tuple[Point, ...]) -> frozenset[int]:
+    marked = {int(position) for position in _MARK.findall(part)}
+    stems = set(content_stems(_MARK.sub(" ", part)))
+    return frozenset(marked | {point.position for point in points if _is_told(stems, point, points)})
+
+
+def _is_told(stems: set[str], point: Point, points: tuple[Point, ...]) -> bool:
+    """Whether a clause has all words that only this point's name holds, and most words of the name."""
+    name = set(content_stems(point.name))
+    others = {word for other in points if other is not point for word in content_stems(other.name)}
+    distinctive = name - others - cues.TUTOR_STEMS
+    return bool(distinctive) and distinctive <= stems and len(name & stems) >= len(name) * 2 / 3
+
+
+_TONES: tuple[tuple[Tone, dict[Language, re.Pattern[str]]], ...] = (
+    ("correct", cues.CORRECTS),
+    ("miss", cues.MISSES),
+    ("vague", cues.VAGUE),
+    ("praise", cues.PRAISES),
+)
+_QUOTE = re.compile(r"[“\"]([^“”\"]*)[”\"]")
+_MARK = re.compile(r"⟦(\d+)⟧")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*[;:]\s+(?=[A-Z가-힣])")
+_CLAUSE_END: dict[Language, re.Pattern[str]] = {
+    "en": re.compile(r"[,;]\s+|\s+[–—-]\s+|\s+(?=(?:but|and|while|however|although|whereas|though)\s)"),
+    "ko": re.compile(r"(?<=지만)\s|(?<=는데)\s|(?<=고),?\s|;\s"),
+}
