@@ -33,6 +33,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+from config.settings import Settings
 from lti_tool.errors import ToolError
 
 _CONNECT_SECONDS = 3.05
@@ -89,18 +90,19 @@ class PlatformResponse:
 class PlatformHttp:
     """Requests to platforms. One instance serves all threads of a process; connections are kept open and reused.
 
-    ``contact`` (our own address) is part of the User-Agent, so that a platform's administrator knows whom to ask.
+    ``settings`` say whether private addresses are allowed, and our own address: it is part of the User-Agent, so
+    that a platform's administrator knows whom to ask.
     """
 
-    def __init__(self, *, allow_private: bool, contact: str = "") -> None:
-        self._allow_private = allow_private
+    def __init__(self, settings: Settings) -> None:
+        self._allow_private = settings.allow_private_platforms
         self._session = requests.Session()
         # No proxies, no .netrc: they would lead around the address check.
         self._session.trust_env = False
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers["User-Agent"] = f"mlquiz/{_version()}" + (f" (+{contact})" if contact else "")
-        adapter = HTTPAdapter() if allow_private else _CheckingAdapter()
+        self._session.headers["User-Agent"] = f"mlquiz/{_version()} (+{settings.base_url})"
+        adapter = HTTPAdapter() if self._allow_private else _CheckingAdapter()
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 

@@ -44,6 +44,8 @@
     ├── DeepLinkingUnusable   422
     └── KeysUnavailable       503
 
+    FormNotOurs (lti_tool.errors.Refused)  403  after the launch: a form without its token
+
 The statuses follow LTI in practice: 400 malformed, 401 not authentic, 403 authentic but not allowed, 404 unknown
 within the tenant, 409 already used, 422 a valid token with an unusable message.
 """
@@ -399,3 +401,15 @@ class KeysUnavailable(LaunchRefused):
     student_text = "Your learning platform cannot be reached at the moment. Please try again in a minute."
     instructor_text = "The key set of the platform cannot be fetched, so nobody can be verified. Check its URL."
     retry_after_seconds = 30
+
+
+# After the launch -------------------------------------------------------------------------------------------------
+
+
+class FormNotOurs(Refused):
+    """A form without the launch's token, or sent from another site."""
+
+    status = 403
+    code = "FORM-TOKEN"
+    student_text = "This form could not be verified. Please reload the page and try again; what was saved is kept."
+    instructor_text = "The form lacks the token of this launch, or came from another site."

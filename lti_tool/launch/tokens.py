@@ -43,10 +43,10 @@ class _KeptToken:
     good_until: float
 
 
-class AccessTokens:
-    """Access tokens of all registrations. One instance serves all threads of a process."""
+class TokenSource:
+    """Where access tokens come from, for all registrations. One instance serves all threads of a process."""
 
-    def __init__(self, database: Database, http: PlatformHttp, secret: str) -> None:
+    def __init__(self, http: PlatformHttp, database: Database, secret: str) -> None:
         self._database = database
         self._http = http
         self._secret = secret

@@ -1,0 +1,344 @@
+"""The addresses that platforms know: login, launch, key set, logo; and the landing page.
+
+A login sends the browser to the platform; the launch is the platform's answer. After it the browser is at
+``/launches/<session>/…``, where the other blueprints take over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+import structlog
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from psycopg import Connection
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from lti_tool.launch import access, logins, platforms
+from lti_tool.launch.access import check_csrf, csrf_token, current_session, with_session
+from lti_tool.launch.audit import record_event
+from lti_tool.launch.errors import (
+    AlreadyLaunched,
+    ClientAmbiguous,
+    CookieMissing,
+    IssuerMissing,
+    LaunchNotAForm,
+    LaunchRefused,
+    LaunchTooLarge,
+    LoginHintMissing,
+    LoginMalformed,
+    LoginTargetWrong,
+    NotRegistered,
+    PlatformSaidNo,
+    RegistrationDisabled,
+    StateExpired,
+    StateMissing,
+    StateUnknown,
+    TokenMalformed,
+    TokenMissing,
+    TooManyLogins,
+)
+from lti_tool.launch.id_token import MAX_TOKEN_BYTES, read_token
+from lti_tool.launch.key_sets import KeySets
+from lti_tool.launch.keys import public_jwks, signing_key
+from lti_tool.launch.launches import LAUNCH_PATH, Launch, is_launch_url
+from lti_tool.launch.protocol import launch_from_token
+from lti_tool.launch.rates import MinuteLimit
+from lti_tool.launch.sessions import checked_deployment, start_session
+from lti_tool.platform_http import PlatformHttp
+from lti_tool.web import services
+
+__all__ = ["blueprint", "check_csrf", "csrf_token", "current_session", "register", "with_session"]
+
+LOGINS_PER_MINUTE = 900
+_MAX_PARAMETER = 8192
+_LOGO = Path(__file__).with_name("logo.svg")
+_Parameters = ParamSpec("_Parameters")
+_log = structlog.get_logger(__name__)
+
+blueprint = Blueprint("launch", __name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchServices:
+    """What this process keeps for launches."""
+
+    key_sets: KeySets
+    login_limit: MinuteLimit
+
+
+def register(app: Flask) -> None:
+    """Add the launch's addresses to the app, and ``csrf_token()`` to its templates."""
+    common = app.extensions["mlquiz"]
+    app.extensions["mlquiz.launch"] = LaunchServices(
+        key_sets=KeySets(common.database, PlatformHttp(common.settings)), login_limit=MinuteLimit(LOGINS_PER_MINUTE)
+    )
+    app.register_blueprint(blueprint)
+    app.context_processor(lambda: {"csrf_token": csrf_token})
+
+
+def _audited(view: Callable[_Parameters, ResponseReturnValue]) -> Callable[_Parameters, ResponseReturnValue]:
+    """Leave a row about each refusal: code and cause, registration, hash of the nonce."""
+
+    @wraps(view)
+    def audited(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> ResponseReturnValue:
+        try:
+            return view(*args, **kwargs)
+        except LaunchRefused as error:
+            access.allow_any_frame()
+            # A flood must not fill the table as well.
+            if not isinstance(error, TooManyLogins):
+                with services().database.transaction() as connection:
+                    _record(connection, error.code, detail=error.log_detail)
+            raise
+
+    return audited
+
+
+def _record(connection: Connection, event: str, *, detail: str = "", user_id: int | None = None) -> None:
+    record_event(
+        connection,
+        event,
+        registration_id=g.get("launch_registration_id"),
+        user_id=user_id,
+        nonce_hash=g.get("launch_nonce_hash"),
+        detail=detail,
+        correlation_id=g.get("correlation_id", ""),
+    )
+
+
+# Login ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/lti/login", methods=["GET", "POST"], defaults={"login_key": None})
+@blueprint.route("/lti/login/<uuid:login_key>", methods=["GET", "POST"])
+@_audited
+def login(login_key: UUID | None) -> ResponseReturnValue:
+    """Third-party initiated login (LTI security framework 1.0 section 5.1.1): on to the platform's own login.
+
+    Each registration has its own address; the one without a key serves platforms that cannot hold it.
+    """
+    if not _launch_services().login_limit.allows(request.remote_addr or ""):
+        raise TooManyLogins("too many logins from one address")
+    base_url = services().settings.base_url
+    issuer = _login_parameter("iss") or _refuse(IssuerMissing("no iss"))
+    login_hint = _login_parameter("login_hint") or _refuse(LoginHintMissing("no login_hint"))
+    target_link_uri = _login_parameter("target_link_uri") or ""
+    hints = logins.LoginHints(login_hint=login_hint, lti_message_hint=_login_parameter("lti_message_hint"))
+    with services().database.transaction() as connection:
+        registration = _registration_of_login(connection, login_key, issuer, _login_parameter("client_id"))
+        g.launch_registration_id = registration.id
+        if not is_launch_url(target_link_uri, base_url):
+            raise LoginTargetWrong("target_link_uri is missing or not our launch address")
+        issued = logins.issue_login(connection, registration.id, target_link_uri, hints)
+    response = redirect(_authentication_url(registration, issued, hints), 302)
+    response.set_cookie(
+        issued.cookie_name,
+        issued.cookie_value,
+        max_age=600,
+        path=f"{urlsplit(base_url).path}{LAUNCH_PATH}",
+        secure=True,
+        httponly=True,
+        samesite="None",
+        partitioned=True,
+    )
+    return response
+
+
+def _login_parameter(name: str) -> str | None:
+    """A login parameter; ``None`` if absent or empty. Raises :class:`LoginMalformed` if it cannot be taken as is."""
+    values = (request.form if request.method == "POST" else request.args).getlist(name)
+    if len(values) > 1:
+        raise LoginMalformed(f"{name} is repeated")
+    value = values[0] if values else ""
+    if len(value) > _MAX_PARAMETER or "\x00" in value or "\ufffd" in value:
+        raise LoginMalformed(f"{name} is too long or unreadable")
+    return value or None
+
+
+def _refuse(error: LaunchRefused) -> str:
+    raise error
+
+
+def _registration_of_login(
+    connection: Connection, login_key: UUID | None, issuer: str, client_id: str | None
+) -> platforms.Registration:
+    if login_key is None:
+        known = platforms.list_registrations(connection, issuer=issuer)
+    else:
+        found = platforms.find_registration_by_login_key(connection, login_key)
+        known = [found] if found is not None and found.issuer == issuer else []
+    fitting = [registration for registration in known if client_id in (None, registration.client_id)]
+    if not fitting:
+        raise NotRegistered("no registration for this issuer and client")
+    if len(fitting) > 1:
+        raise ClientAmbiguous("several registrations at this issuer, and no client_id")
+    if fitting[0].disabled_at is not None:
+        g.launch_registration_id = fitting[0].id
+        raise RegistrationDisabled("the registration is disabled")
+    return fitting[0]
+
+
+def _authentication_url(
+    registration: platforms.Registration, issued: logins.IssuedLogin, hints: logins.LoginHints
+) -> str:
+    """The platform's login with our request (section 5.1.1.2); the redirect address is always the same."""
+    query = {
+        "scope": "openid",
+        "response_type": "id_token",
+        "response_mode": "form_post",
+        "prompt": "none",
+        "client_id": registration.client_id,
+        "redirect_uri": f"{services().settings.base_url}{LAUNCH_PATH}",
+        "state": issued.state,
+        "nonce": issued.nonce,
+        "login_hint": hints.login_hint,
+    }
+    if hints.lti_message_hint is not None:
+        query["lti_message_hint"] = hints.lti_message_hint
+    separator = "&" if urlsplit(registration.auth_login_url).query else "?"
+    return f"{registration.auth_login_url}{separator}{urlencode(query)}"
+
+
+# Launch -----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.post(LAUNCH_PATH)
+@_audited
+def launch() -> ResponseReturnValue:
+    """The platform's answer (section 5.1.1.3): verified, it opens a session and leads to its first page."""
+    id_token, state = _launch_form()
+    login, registration = _login_of(state)
+    launched = _verified(id_token, login, registration)
+    with services().database.transaction() as connection:
+        if not logins.use_login(connection, login.state_hash):
+            raise AlreadyLaunched("the state was used a moment ago")
+        session_id, secret = start_session(connection, launched, registration)
+        _record(connection, "launch", detail=launched.message_type)
+    base_url = services().settings.base_url
+    response = redirect(f"{base_url}/launches/{session_id}/", 303)
+    access.set_session_cookie(response, session_id, secret, base_path=urlsplit(base_url).path)
+    return response
+
+
+def _launch_form() -> tuple[str, str]:
+    """``id_token`` and ``state`` of a launch, or the refusal that their absence or the platform's error means."""
+    request.max_content_length = MAX_TOKEN_BYTES
+    if (request.content_length or 0) > MAX_TOKEN_BYTES:
+        raise LaunchTooLarge(f"{request.content_length} bytes")
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise LaunchNotAForm("not application/x-www-form-urlencoded")
+    try:
+        form = request.form
+    except RequestEntityTooLarge as error:
+        raise LaunchTooLarge("more than the limit, without a length") from error
+    if form.get("error"):
+        raise PlatformSaidNo("the platform sent an error instead of a token")
+    for name, missing in (("id_token", TokenMissing), ("state", StateMissing)):
+        if not form.get(name):
+            raise missing(f"no {name}")
+        if len(form.getlist(name)) > 1:
+            raise TokenMalformed(f"{name} is repeated")
+    return form["id_token"], form["state"]
+
+
+def _login_of(state: str) -> tuple[logins.Login, platforms.Registration]:
+    """The login that this launch answers, if it is of this browser, and its registration."""
+    with services().database.transaction() as connection:
+        login = logins.find_login(connection, state)
+        if login is None:
+            raise StateUnknown("the state was never issued")
+        registration = platforms.get_registration(connection, login.registration_id)
+    g.launch_registration_id, g.launch_nonce_hash = registration.id, login.nonce_hash
+    if login.used_at is not None:
+        raise AlreadyLaunched("the state was used before")
+    if login.is_expired:
+        raise StateExpired("the login is older than ten minutes")
+    if registration.disabled_at is not None:
+        raise RegistrationDisabled("the registration is disabled")
+    if not logins.is_of_this_browser(state, request.cookies.get(logins.cookie_name(state))):
+        raise CookieMissing("no cookie of this login", restart_url=_restart_url(state, login, registration))
+    return login, registration
+
+
+def _restart_url(state: str, login: logins.Login, registration: platforms.Registration) -> str:
+    """Where a new window begins the same login again, ``""`` if the hints for it were too long to keep."""
+    hints = logins.hints_of(state)
+    if hints is None:
+        return ""
+    query = {
+        "iss": registration.issuer,
+        "client_id": registration.client_id,
+        "target_link_uri": login.target_link_uri,
+        "login_hint": hints.login_hint,
+    }
+    if hints.lti_message_hint is not None:
+        query["lti_message_hint"] = hints.lti_message_hint
+    return f"{services().settings.base_url}/lti/login/{registration.login_key}?{urlencode(query)}"
+
+
+def _verified(id_token: str, login: logins.Login, registration: platforms.Registration) -> Launch:
+    """The launch in the token, of a deployment that may launch."""
+    token = read_token(id_token)
+    launched = launch_from_token(
+        token,
+        _launch_services().key_sets.get_jwk(registration, token.kid),
+        registration=registration,
+        nonce_hash=login.nonce_hash,
+        target_link_uri=login.target_link_uri,
+        base_url=services().settings.base_url,
+        now=time.time(),
+    )
+    with services().database.transaction() as connection:
+        deployment = platforms.find_deployment(connection, registration.id, launched.deployment_id)
+        if deployment is None:
+            # Kept although the launch is refused: it is what the administrator approves.
+            platforms.add_pending_deployment(connection, registration.id, launched.deployment_id)
+    checked_deployment(deployment)
+    return launched
+
+
+@blueprint.errorhandler(CookieMissing)
+def cookies_blocked(error: CookieMissing) -> ResponseReturnValue:
+    """The way out for browsers that block cookies in frames: the same login in a new window."""
+    _log.warning("refused", code=error.code, status=error.status, detail=error.log_detail)
+    return render_template("launch/cookies_blocked.html", error=error, restart_url=error.restart_url), error.status
+
+
+# What anyone may read ---------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/lti/jwks.json")
+def jwks() -> Response:
+    """Our public keys; platforms may keep them for an hour (new keys are published a day before use)."""
+    with services().database.transaction() as connection:
+        signing_key(connection, services().secret)
+        response = jsonify(public_jwks(connection))
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+@blueprint.get("/lti/logo.svg")
+def logo() -> Response:
+    """The icon that platforms show beside the activity."""
+    response = make_response(_LOGO.read_bytes())
+    response.content_type = "image/svg+xml"
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    return response
+
+
+@blueprint.get("/")
+def landing() -> ResponseReturnValue:
+    """What this is, for whoever opens the address by hand."""
+    return render_template("launch/landing.html", base_url=services().settings.base_url)
+
+
+def _launch_services() -> LaunchServices:
+    return current_app.extensions["mlquiz.launch"]
