@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Flask
@@ -22,10 +23,12 @@ from werkzeug.test import TestResponse
 
 from config.settings import Settings
 from lti_tool import web
-from lti_tool.db import Database, fetch_value
+from lti_tool.db import Database, fetch_value, upgrade
+from lti_tool.embedded.postgres import EmbeddedPostgres
 from lti_tool.launch import platforms
 from lti_tool.launch.platforms import Registration
 from lti_tool.launch.views import register
+from tests.conftest import conninfo_for
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim"
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
@@ -54,7 +57,9 @@ class PlatformKey:
         return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": numbers["n"], "e": numbers["e"]}
 
 
-KEYS = [PlatformKey(f"key-{number}", rsa.generate_private_key(public_exponent=65537, key_size=2048)) for number in (1, 2)]
+KEYS = [
+    PlatformKey(f"key-{number}", rsa.generate_private_key(public_exponent=65537, key_size=2048)) for number in (1, 2)
+]
 
 
 @dataclass(slots=True)
@@ -100,7 +105,7 @@ class FakePlatform:
         assert response.status_code == 302, response.text
         return {name: values[0] for name, values in parse_qs(urlsplit(response.location).query).items()}
 
-    def claims(self, nonce: str, **changes: Any) -> dict[str, Any]:
+    def claims(self, nonce: str, /, **changes: Any) -> dict[str, Any]:
         """Claims of a learner's launch; a change to ``ABSENT`` leaves the claim out."""
         now = int(time.time())
         claims: dict[str, Any] = {
@@ -127,7 +132,7 @@ class FakePlatform:
         }
         return {name: value for name, value in (claims | changes).items() if value is not ABSENT}
 
-    def deep_linking(self, nonce: str, *, settings: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    def deep_linking(self, nonce: str, /, *, offered: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         """Claims of an instructor's deep linking request."""
         accepted = {
             "deep_link_return_url": f"{self.registration.issuer}/contentitem_return.php?course=3",
@@ -135,7 +140,7 @@ class FakePlatform:
             "accept_presentation_document_targets": ["iframe"],
             "accept_multiple": False,
         }
-        merged = {name: value for name, value in (accepted | (settings or {})).items() if value is not ABSENT}
+        merged = {name: value for name, value in (accepted | (offered or {})).items() if value is not ABSENT}
         wanted = {
             f"{LTI}/message_type": "LtiDeepLinkingRequest",
             f"{LTI}/roles": [f"{MEMBERSHIP}#Instructor"],
@@ -154,7 +159,9 @@ class FakePlatform:
         signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(signing_input.encode(), self.key.private)
         return f"{signing_input}.{encoded(signature)}"
 
-    def launch(self, client: FlaskClient, *, change_login: dict[str, Any] | None = None, **changes: Any) -> TestResponse:
+    def launch(
+        self, client: FlaskClient, *, change_login: dict[str, Any] | None = None, **changes: Any
+    ) -> TestResponse:
         """Login and launch with a learner's token, changed in ``changes``."""
         asked = self.logged_in(client, **(change_login or {}))
         return self.post(client, self.signed(self.claims(asked["nonce"], **changes)), asked["state"])
@@ -196,6 +203,24 @@ def events(database: Database) -> list[str]:
 def _count(value: object) -> int:
     assert isinstance(value, int)
     return value
+
+
+@pytest.fixture(scope="session")
+def _launch_database(postgres: EmbeddedPostgres) -> str:
+    """One database for all tests of launches: emptied for each, which is much quicker than a new one."""
+    with psycopg.connect(conninfo_for(postgres, "postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE launches")
+    conninfo = conninfo_for(postgres, "launches")
+    upgrade(conninfo)
+    return conninfo
+
+
+@pytest.fixture
+def database_url(_launch_database: str) -> str:
+    """The conninfo of an empty, migrated database."""
+    with psycopg.connect(_launch_database) as connection:
+        connection.execute("TRUNCATE platforms, tool_keys, audit_events CASCADE")
+    return _launch_database
 
 
 @pytest.fixture
