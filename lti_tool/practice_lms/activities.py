@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+from pydantic.alias_generators import to_camel
 
 from lti_tool.practice_lms.tools import Tool, WebAddress
 
@@ -37,50 +38,52 @@ Points = Annotated[float, Field(strict=True, gt=0, le=100_000, allow_inf_nan=Fal
 Label = Annotated[str, Field(max_length=255, strict=True)]
 
 
-class ItemPeriod(BaseModel):
+class ToolBody(BaseModel):
+    """JSON as tools write it: names in camel case; what is unknown here is left alone."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=to_camel)
+
+
+class ItemPeriod(ToolBody):
     """``available`` or ``submission`` of a content item (Deep Linking 2.0 section 2.5)."""
 
-    startDateTime: MomentText | None = None
-    endDateTime: MomentText | None = None
+    start_date_time: MomentText | None = None
+    end_date_time: MomentText | None = None
 
 
-class ItemLineItem(BaseModel):
+class ItemLineItem(ToolBody):
     """The gradebook column that comes with a content item."""
 
-    scoreMaximum: Points
+    score_maximum: Points
     label: Label | None = None
-    resourceId: Label = ""
+    resource_id: Label = ""
     tag: Label = ""
-    gradesReleased: StrictBool = True
+    grades_released: StrictBool = True
 
 
-class ContentItem(BaseModel):
-    """An ``ltiResourceLink`` that the tool wants in the course; properties that are unknown here are left alone."""
-
-    model_config = ConfigDict(extra="ignore")
+class ContentItem(ToolBody):
+    """An ``ltiResourceLink`` that the tool wants in the course."""
 
     type: Literal["ltiResourceLink"]
     title: Label = ""
     text: Annotated[str, Field(max_length=4000)] = ""
     url: WebAddress | None = None
     custom: Annotated[dict[str, str | int | float | bool], AfterValidator(_texts)] = {}
-    lineItem: ItemLineItem | None = None
+    line_item: ItemLineItem | None = None
     available: ItemPeriod = ItemPeriod()
     submission: ItemPeriod = ItemPeriod()
 
 
-class LineItemBody(BaseModel):
+class LineItemBody(ToolBody):
     """A line item as the tool writes it (AGS 2.0 section 3.2)."""
 
-    model_config = ConfigDict(extra="ignore")
-
     label: Annotated[Label, Field(min_length=1)]
-    scoreMaximum: Points
-    resourceId: Label = ""
+    score_maximum: Points
+    resource_id: Label = ""
     tag: Label = ""
-    resourceLinkId: Label | None = None
-    startDateTime: MomentText | None = None
-    endDateTime: MomentText | None = None
+    resource_link_id: Label | None = None
+    start_date_time: MomentText | None = None
+    end_date_time: MomentText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,13 +163,13 @@ def add_activity(connection: sqlite3.Connection, tool: Tool, item: ContentItem) 
             item.text,
             item.url or tool.launch_url,
             json.dumps(item.custom),
-            item.available.startDateTime,
-            item.available.endDateTime,
-            item.submission.startDateTime,
-            item.submission.endDateTime,
+            item.available.start_date_time,
+            item.available.end_date_time,
+            item.submission.start_date_time,
+            item.submission.end_date_time,
         ),
     ).fetchone()["id"]
-    if item.lineItem:
+    if item.line_item:
         connection.execute(
             """
             INSERT INTO line_item (tool_number, activity_id, coupled, label, score_maximum, resource_id, tag,
@@ -176,12 +179,12 @@ def add_activity(connection: sqlite3.Connection, tool: Tool, item: ContentItem) 
             (
                 tool.number,
                 activity_id,
-                item.lineItem.label or title,
-                item.lineItem.scoreMaximum,
-                item.lineItem.resourceId,
-                item.lineItem.tag,
-                item.submission.startDateTime,
-                item.submission.endDateTime,
+                item.line_item.label or title,
+                item.line_item.score_maximum,
+                item.line_item.resource_id,
+                item.line_item.tag,
+                item.submission.start_date_time,
+                item.submission.end_date_time,
             ),
         )
     row = connection.execute(f"{_ACTIVITIES} WHERE id = ?", (activity_id,)).fetchone()
@@ -244,11 +247,11 @@ def add_line_item(
             tool.number,
             activity_id,
             body.label,
-            body.scoreMaximum,
-            body.resourceId,
+            body.score_maximum,
+            body.resource_id,
             body.tag,
-            body.startDateTime,
-            body.endDateTime,
+            body.start_date_time,
+            body.end_date_time,
         ),
     ).fetchone()["id"]
     return find_line_item(connection, line_item_id, tool.number)
@@ -263,11 +266,11 @@ def update_line_item(connection: sqlite3.Connection, line_item: LineItem, body: 
         """,
         (
             body.label,
-            body.scoreMaximum,
-            body.resourceId,
+            body.score_maximum,
+            body.resource_id,
             body.tag,
-            body.startDateTime,
-            body.endDateTime,
+            body.start_date_time,
+            body.end_date_time,
             line_item.id,
         ),
     )

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from lti_tool.practice_lms.activities import Activity, list_activities, list_line_items
+from lti_tool.practice_lms.activities import Activity, LineItem, list_activities, list_line_items
 from lti_tool.practice_lms.database import reset
 from lti_tool.practice_lms.gradebook import PostCount, count_posts, list_grades
 from lti_tool.practice_lms.lms import address, current_lms
@@ -78,11 +78,16 @@ def _described(activity: Activity) -> dict[str, Any]:
         "url": activity.url,
         "custom": dict(activity.custom),
         "maximum": line_item.score_maximum if line_item else None,
+        "lineitem": _line_item_address(line_item) if line_item else None,
         "open_url": {
             person.slug: address("launches.open_activity", slug=person.slug, activity_id=activity.id)
             for person in PEOPLE
         },
     }
+
+
+def _line_item_address(line_item: LineItem) -> str:
+    return address("grades.line_item", course_id=COURSE.id, line_item_id=line_item.id, type_id=line_item.tool_number)
 
 
 @blueprint.get("/gradebook")
@@ -100,12 +105,7 @@ def gradebook() -> Response:
             {
                 "user_id": grade.user_id,
                 "name": person.name if person else "",
-                "lineitem": address(
-                    "grades.line_item",
-                    course_id=COURSE.id,
-                    line_item_id=grade.line_item_id,
-                    type_id=line_items[grade.line_item_id].tool_number,
-                ),
+                "lineitem": _line_item_address(line_items[grade.line_item_id]),
                 "label": line_items[grade.line_item_id].label,
                 "score": grade.score,
                 "maximum": line_items[grade.line_item_id].score_maximum,

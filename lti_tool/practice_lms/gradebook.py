@@ -11,24 +11,22 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from lti1p3platform.score import ActivityProgress, GradeProgress
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from lti_tool.practice_lms.activities import LineItem, MomentText, Points, parse_moment
+from lti_tool.practice_lms.activities import LineItem, MomentText, Points, ToolBody, parse_moment
 from lti_tool.practice_lms.errors import WrongGrade
 from lti_tool.practice_lms.people import PEOPLE, STUDENTS
 
 
-class ScoreMessage(BaseModel):
+class ScoreMessage(ToolBody):
     """A score as the tool posts it (AGS 2.0 section 3.4)."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    userId: Annotated[str, Field(strict=True, min_length=1, max_length=255)]
+    user_id: Annotated[str, Field(strict=True, min_length=1, max_length=255)]
     timestamp: MomentText
-    activityProgress: ActivityProgress
-    gradingProgress: GradeProgress
-    scoreGiven: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None = None
-    scoreMaximum: Points | None = None
+    activity_progress: ActivityProgress
+    grading_progress: GradeProgress
+    score_given: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None = None
+    score_maximum: Points | None = None
     comment: str = ""
 
 
@@ -57,24 +55,24 @@ def _is_student(user_id: str) -> bool:
 
 def record_score(connection: sqlite3.Connection, line_item: LineItem, message: ScoreMessage) -> Grade:
     """Takes a score into the gradebook. Raises :class:`WrongGrade` with the status that Moodle would answer."""
-    if not _is_student(message.userId):
+    if not _is_student(message.user_id):
         # Moodle scores.php: 400 unless the user is enrolled with a gradebook role; teachers are not.
-        raise WrongGrade(400, f"User {message.userId} has no grades in this course.")
-    if message.scoreGiven is not None and message.scoreMaximum is None:
+        raise WrongGrade(400, f"User {message.user_id} has no grades in this course.")
+    if message.score_given is not None and message.score_maximum is None:
         # Moodle scores.php: scoreGiven without scoreMaximum is an incorrect score.
         raise WrongGrade(400, "scoreGiven needs scoreMaximum.")
-    stored = find_grade(connection, line_item.id, message.userId)
+    stored = find_grade(connection, line_item.id, message.user_id)
     if stored and _whole_seconds(stored.timestamp) >= _whole_seconds(message.timestamp):
         # Moodle scores.php: 409 when the stored time is the same or later, compared in whole seconds.
         raise WrongGrade(409, "Refusing score with an earlier or equal timestamp.")
     score = None
     # Moodle scores.php: any gradingProgress but FullyGraded clears the grade that is there.
-    if message.gradingProgress is GradeProgress.FULLYGRADED and message.scoreGiven is not None:
+    if message.grading_progress is GradeProgress.FULLYGRADED and message.score_given is not None:
         # Moodle gradebookservices.php: scores are scaled to the maximum of the column.
-        score = message.scoreGiven / (message.scoreMaximum or 1.0) * line_item.score_maximum
+        score = message.score_given / (message.score_maximum or 1.0) * line_item.score_maximum
     grade = Grade(
         line_item_id=line_item.id,
-        user_id=message.userId,
+        user_id=message.user_id,
         score=score,
         # Moodle scores.php: stored as FORMAT_PLAIN; a message without a comment wipes the one that is there.
         comment=message.comment,

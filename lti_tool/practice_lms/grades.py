@@ -86,7 +86,7 @@ class GradeService(AssignmentsGradesService):
         """A column of the tool's own, in the course or at one of its activities."""
         body = _validated(LineItemBody, creation_data)
         with self._database.transaction() as connection:
-            created = add_line_item(connection, self.tool, body, self._activity_id(connection, body.resourceLinkId))
+            created = add_line_item(connection, self.tool, body, self._activity_id(connection, body.resource_link_id))
         assert created
         return self._body(created)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import jwt
+from flask import Request as FlaskHttpRequest
 from flask import current_app, request, url_for
 from lti1p3platform.exceptions import LtiException, LtiServiceException
 from lti1p3platform.ltiplatform import LTI1P3PlatformConfAbstract
@@ -107,13 +108,13 @@ def token_client_id(token: str) -> str | None:
 class FlaskRequest(Request):
     """The current Flask request in the library's shape; ``json`` is ``None`` where the body is no JSON."""
 
-    def build_metadata(self, request: Any) -> TRequest:
+    def build_metadata(self, request: FlaskHttpRequest) -> TRequest:
         """Copies what the library reads."""
         return TRequest(
             method=request.method,
             form_data=request.form.to_dict(),
             get_data=request.args.to_dict(),
-            headers=request.headers,
+            headers=dict(request.headers.items()),
             content_type=request.headers.get("Content-Type"),
             path=request.path,
             json=request.get_json(force=True, silent=True),

@@ -79,7 +79,10 @@ class Tool:
         return frozenset(origin_of(url) for url in (self.login_url, self.launch_url, self.deep_link_url))
 
 
-_COLUMNS = "number, name, login_url, launch_url, jwks_url, deep_link_url, client_id, share_names, share_emails, scopes"
+_TOOLS = """
+    SELECT number, name, login_url, launch_url, jwks_url, deep_link_url, client_id, share_names, share_emails, scopes
+    FROM tool
+"""
 
 
 def _tool_from_row(row: sqlite3.Row) -> Tool:
@@ -93,7 +96,7 @@ def _tool_from_row(row: sqlite3.Row) -> Tool:
 def register_tool(connection: sqlite3.Connection, application: ToolApplication) -> Tool:
     """The tool with this launch address, made or brought up to date; its client id never changes."""
     row = connection.execute(
-        f"""
+        """
         INSERT INTO tool (name, login_url, launch_url, jwks_url, deep_link_url, client_id,
                           share_names, share_emails, scopes)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -101,7 +104,8 @@ def register_tool(connection: sqlite3.Connection, application: ToolApplication) 
             name = excluded.name, login_url = excluded.login_url, jwks_url = excluded.jwks_url,
             deep_link_url = excluded.deep_link_url, share_names = excluded.share_names,
             share_emails = excluded.share_emails, scopes = excluded.scopes
-        RETURNING {_COLUMNS}
+        RETURNING number, name, login_url, launch_url, jwks_url, deep_link_url, client_id, share_names, share_emails,
+                  scopes
         """,
         (
             application.name,
@@ -120,18 +124,18 @@ def register_tool(connection: sqlite3.Connection, application: ToolApplication) 
 
 def list_tools(connection: sqlite3.Connection) -> list[Tool]:
     """All tools, oldest first."""
-    return [_tool_from_row(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM tool ORDER BY number")]
+    return [_tool_from_row(row) for row in connection.execute(f"{_TOOLS} ORDER BY number")]
 
 
 def find_tool(connection: sqlite3.Connection, number: int) -> Tool | None:
     """The tool with this number."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM tool WHERE number = ?", (number,)).fetchone()
+    row = connection.execute(f"{_TOOLS} WHERE number = ?", (number,)).fetchone()
     return _tool_from_row(row) if row else None
 
 
 def find_tool_by_client_id(connection: sqlite3.Connection, client_id: str) -> Tool | None:
     """The tool with exactly this client id."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM tool WHERE client_id = ?", (client_id,)).fetchone()
+    row = connection.execute(f"{_TOOLS} WHERE client_id = ?", (client_id,)).fetchone()
     return _tool_from_row(row) if row else None
 
 

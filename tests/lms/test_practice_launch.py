@@ -118,7 +118,9 @@ def test_the_presentation_says_language_place_and_way_back(
 
 
 def test_a_graded_activity_carries_its_line_item_and_services(scripted_tool: ScriptedTool) -> None:
-    claims = scripted_tool.launches("mateo", scripted_tool.adds()["id"])
+    activity = scripted_tool.adds()
+    claims = scripted_tool.launches("mateo", activity["id"])
+    assert claims[AGS]["lineitem"] == activity["lineitem"]
     number = scripted_tool.registration["deployment_id"]
     base = f"{scripted_tool.lms.issuer}/services"
     assert re.fullmatch(rf"{base}/ags/2/lineitems/\d+/lineitem\?type_id={number}", claims[AGS]["lineitem"])
