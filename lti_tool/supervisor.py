@@ -29,6 +29,7 @@ from lti_tool.errors import NotConfigured
 
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
+MAX_STARTS = 3
 PARENT_VARIABLE = "MLQUIZ_PARENT"
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -126,6 +127,12 @@ class Supervisor:
             for child in self.children:
                 child.revive()
 
+    def require_health(self) -> None:
+        """Raise :class:`NotConfigured` with the end of the log of a child that keeps dying."""
+        for child in self.children:
+            if child.starts > MAX_STARTS:
+                raise NotConfigured(f"{child.name} keeps ending. The end of {child.log}:\n{end_of(child.log, 20)}")
+
     def stop(self) -> None:
         """Stop all children, in the order they were added."""
         self._stopping.set()
@@ -170,7 +177,7 @@ def wait_for_http(url: str, child: Child) -> None:
                 return
         except requests.RequestException:
             pass
-        if child.starts > 2:
+        if child.starts > MAX_STARTS:
             break
         time.sleep(0.1)
     raise NotConfigured(f"{child.name} did not start. The end of {child.log}:\n{end_of(child.log, 20)}")

@@ -7,6 +7,7 @@ result and the next step in one transaction; what a lost message leaves behind i
 from __future__ import annotations
 
 import os
+import signal as signals
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -161,10 +162,16 @@ def _prepare_process(signal: object = None, **_: object) -> None:
     if not is_child and queues != ["deliver"]:
         return  # the parent of a prefork pool loads nothing
     bench = workbench()
-    if "grade" in queues:
-        _ = bench.grader
-    if "explain" in queues:
-        _ = bench.explainer
+    try:
+        if "grade" in queues:
+            _ = bench.grader
+        if "explain" in queues:
+            _ = bench.explainer
+    except Exception as error:
+        _log.critical("worker cannot load its models", queues=queues, error=str(error))
+        # Celery would start a new child for ever: the whole worker ends, and whoever started it sees that.
+        os.kill(os.getppid(), signals.SIGTERM)
+        raise
     _log.info("worker process ready", queues=queues, pid=os.getpid())
 
 

@@ -1,0 +1,60 @@
+# `make demo` and `make test` do all set-up themselves. `make help` lists what else there is.
+SHELL := /bin/bash
+PYTHON ?= python3
+# Where torch comes from. The default finds the CPU build; for NVIDIA GPUs:
+#   make install TORCH_SOURCE="--extra-index-url https://download.pytorch.org/whl/cu130"
+# and TORCH_SOURCE= (empty) leaves the choice to pip's own settings.
+TORCH_SOURCE ?= --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu
+ONCE ?=
+TESTS ?= tests
+BIN := .venv/bin
+
+.PHONY: help install demo up doctor test check format schema docs bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+install:  ## make .venv with everything in it (done once, then skipped)
+	@$(PYTHON) tools/install.py --torch-source="$(TORCH_SOURCE)"
+
+demo: install  ## the main job with a practice LMS; ONCE=1 ends after the table
+	@$(BIN)/mlquiz demo $(if $(filter-out 0,$(ONCE)),--once)
+
+up: install  ## run everything on this machine
+	@$(BIN)/mlquiz up
+
+doctor: install  ## look at every part and say what is wrong
+	@$(BIN)/mlquiz doctor
+
+test: install  ## all tests; TESTS=tests/unit for some
+	@tools/ensure_chromium.sh
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: install  ## format, lint, types, architecture, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/codespell lti_tool grading finetune config migrations tests docs tools README.md CHANGELOG.md CONTRIBUTING.md
+
+format: install  ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schema: install  ## write migrations/schema.txt from the migrations
+	$(BIN)/python -m tests.schema_dump
+
+docs: install  ## write config/example.env and docs/reference from the code
+	$(BIN)/python -m tools.reference
+
+bench: install  ## speed and memory as ratios in one run
+	$(BIN)/python -m tests.benchmarks
+
+lock: install  ## write requirements.lock from what is installed
+	$(BIN)/python -m tools.lock
+
+clean:  ## remove what the demo and the tests left (the environment too)
+	rm -rf .venv .mlquiz artefacts .pytest_cache .ruff_cache .hypothesis
+	@[ "$$(id -u)" != 0 ] || rm -rf /var/lib/mlquiz
