@@ -92,7 +92,7 @@ class TypedKeyPoint:
     @property
     def is_blank(self) -> bool:
         """Nothing but a weight: the row does not count."""
-        return not self.name.strip() and not self.text.strip()
+        return not _plain(self.name) and not _plain(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +106,20 @@ class TypedQuestion:
 
     @classmethod
     def from_form(cls, form: MultiDict[str, str]) -> Self:
-        """Fields ``prompt``, ``max_points``; repeated ``model_answer``, ``key_point_name``, ``_text``, ``_weight``."""
+        """Fields ``prompt``, ``max_points``; repeated ``model_answer``, ``key_point_name``, ``_text``, ``_weight``.
+
+        Blank model answers and rows of key points without name and text are left out.
+        """
         names, texts, weights = (form.getlist(f"key_point_{part}") for part in ("name", "text", "weight"))
-        rows = max(len(names), len(texts))
+        key_points = (
+            TypedKeyPoint(name=_at(names, row), text=_at(texts, row), weight=_at(weights, row) or "1")
+            for row in range(max(len(names), len(texts)))
+        )
         return cls(
             prompt=form.get("prompt", ""),
             max_points=form.get("max_points", ""),
-            model_answers=tuple(form.getlist("model_answer")),
-            key_points=tuple(
-                TypedKeyPoint(name=_at(names, row), text=_at(texts, row), weight=_at(weights, row) or "1")
-                for row in range(rows)
-            ),
+            model_answers=tuple(answer for answer in form.getlist("model_answer") if _plain(answer)),
+            key_points=tuple(point for point in key_points if not point.is_blank),
         )
 
     @classmethod
@@ -142,22 +145,11 @@ def parse_quiz(typed: TypedQuiz) -> QuizFields:
 
 
 def parse_question(typed: TypedQuestion, *, sample_id: str | None = None) -> NewQuestion:
-    """The question that the form describes; :class:`FormFaults` for what cannot be used.
-
-    Blank model answers and blank rows of key points are left out.
-    """
-    key_point_rows = [row for row, point in enumerate(typed.key_points) if not point.is_blank]
+    """The question that the form describes; :class:`FormFaults` for what cannot be used."""
     try:
-        fields = _QuestionFields.model_validate(
-            {
-                "prompt": typed.prompt,
-                "max_points": typed.max_points,
-                "model_answers": [answer for answer in typed.model_answers if answer.strip("\x00 \t\r\n")],
-                "key_points": [_as_dict(typed.key_points[row]) for row in key_point_rows],
-            }
-        )
+        fields = _QuestionFields.model_validate(typed, from_attributes=True)
     except ValidationError as error:
-        raise FormFaults(_faults(error, key_point_rows), typed) from error
+        raise FormFaults(_faults(error), typed) from error
     return NewQuestion(
         prompt=fields.prompt,
         max_points=fields.max_points,
@@ -196,22 +188,18 @@ def plain_number(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
-def _as_dict(point: TypedKeyPoint) -> dict[str, str]:
-    return {"name": point.name, "text": point.text, "weight": point.weight}
-
-
 def _at(values: list[str], row: int) -> str:
     return values[row] if row < len(values) else ""
 
 
-def _faults(error: ValidationError, key_point_rows: list[int] | None = None) -> dict[str, str]:
+def _faults(error: ValidationError) -> dict[str, str]:
     """One sentence a field; a key point's field is named with its row on the page, ``key_points-0-name``."""
     faults: dict[str, str] = {}
     for fault in error.errors():
         location = fault["loc"]
         field = str(location[0])
-        if field == "key_points" and len(location) == 3 and key_point_rows is not None:
-            row, part = key_point_rows[int(location[1])], str(location[2])
+        if field == "key_points":
+            row, part = location[1:]
             faults.setdefault(f"key_points-{row}-{part}", _sentence(f"key_point_{part}", fault["type"]))
         else:
             faults.setdefault(field, _sentence(field, fault["type"]))
@@ -219,7 +207,7 @@ def _faults(error: ValidationError, key_point_rows: list[int] | None = None) -> 
 
 
 def _sentence(field: str, fault_type: str) -> str:
-    if fault_type == "string_too_long":
+    if fault_type in ("string_too_long", "too_long"):
         return _("This is too long. Please shorten it.")
     return {
         "title": _("Give the quiz a title."),
