@@ -126,7 +126,9 @@ def test_points_that_are_no_points_are_refused(points: str) -> None:
     assert set(faults_of(typed_question(max_points=points))) == {"max_points"}
 
 
-@pytest.mark.parametrize(("typed", "points"), [("0.0001", "0.0001"), ("1000", "1000"), (" 2,5 ", "2.5"), ("3.50", "3.50")])
+@pytest.mark.parametrize(
+    ("typed", "points"), [("0.0001", "0.0001"), ("1000", "1000"), (" 2,5 ", "2.5"), ("3.50", "3.50")]
+)
 def test_points_are_read_as_people_type_them(typed: str, points: str) -> None:
     assert parse_question(typed_question(max_points=typed)).max_points == Decimal(points)
     assert parse_max_points(typed) == Decimal(points)
