@@ -204,8 +204,9 @@ def _excerpt(body: bytes) -> str:
 
 
 def _shown(url: str) -> str:
-    """An address as it may stand in a message: without its query, which can name people."""
-    return url.partition("?")[0][:200]
+    """An address as it may stand in a message: without query, which can name people, and without password."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"[:200]
 
 
 # Addresses --------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse
 
 from config.settings import Settings
 from lti_tool import web
-from lti_tool.db import Database, fetch_value, upgrade
+from lti_tool.db import Database, fetch_value
 from lti_tool.embedded.postgres import EmbeddedPostgres
 from lti_tool.launch import platforms
 from lti_tool.launch.platforms import Registration
@@ -132,7 +132,7 @@ class FakePlatform:
         }
         return {name: value for name, value in (claims | changes).items() if value is not ABSENT}
 
-    def deep_linking(self, nonce: str, /, *, offered: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    def deep_linking(self, nonce: str, /, *, offered: Any = None, **changes: Any) -> dict[str, Any]:
         """Claims of an instructor's deep linking request."""
         accepted = {
             "deep_link_return_url": f"{self.registration.issuer}/contentitem_return.php?course=3",
@@ -159,9 +159,7 @@ class FakePlatform:
         signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(signing_input.encode(), self.key.private)
         return f"{signing_input}.{encoded(signature)}"
 
-    def launch(
-        self, client: FlaskClient, *, change_login: dict[str, Any] | None = None, **changes: Any
-    ) -> TestResponse:
+    def launch(self, client: FlaskClient, *, change_login: Any = None, **changes: Any) -> TestResponse:
         """Login and launch with a learner's token, changed in ``changes``."""
         asked = self.logged_in(client, **(change_login or {}))
         return self.post(client, self.signed(self.claims(asked["nonce"], **changes)), asked["state"])
@@ -209,10 +207,10 @@ def _count(value: object) -> int:
 def _launch_database(postgres: EmbeddedPostgres) -> str:
     """One database for all tests of launches: emptied for each, which is much quicker than a new one."""
     with psycopg.connect(conninfo_for(postgres, "postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE launches")
-    conninfo = conninfo_for(postgres, "launches")
-    upgrade(conninfo)
-    return conninfo
+        # Each module that imports this fixture has its own instance of it.
+        if fetch_value(connection, "SELECT 1 FROM pg_database WHERE datname = 'launches'") is None:
+            connection.execute("CREATE DATABASE launches TEMPLATE template_mlquiz")
+    return conninfo_for(postgres, "launches")
 
 
 @pytest.fixture
