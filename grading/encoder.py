@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,25 @@ MAX_TOKENS = 256
 BATCH_SIZE = 8
 _E5_NAME = re.compile(r"(?:^|[-_/])e5(?:[-_/]|$)", re.IGNORECASE)
 _E5_PREFIX = "query: "
+
+_UNRELATED = (
+    "The learning rate decides how far a step of gradient descent goes.",
+    "My sister bought fresh bread at the market this morning.",
+    "A convolution slides a small filter over an image.",
+    "The parliament votes on the new budget next week.",
+    "k-means assigns each point to the nearest centre.",
+    "It rained for three days and the river rose.",
+    "A decision tree splits the data by one feature at a time.",
+    "The violin concerto begins with a slow solo.",
+    "학습률은 경사 하강법이 한 번에 얼마나 움직일지를 정한다.",
+    "어제 친구와 함께 바다에 가서 회를 먹었다.",
+    "합성곱은 작은 필터를 이미지 위에서 움직인다.",
+    "국회는 다음 주에 새 예산안을 표결한다.",
+    "정밀도는 양성이라고 예측한 것 중 실제 양성의 비율이다.",
+    "사흘 동안 비가 와서 강물이 불어났다.",
+    "임베딩은 단어를 벡터로 나타낸 것이다.",
+    "버스가 늦게 와서 회의에 지각했다.",
+)
 
 Vectors = NDArray[np.float32]
 
@@ -65,6 +85,14 @@ class Encoder:
         if remember:
             self._remember(texts, fresh)
         return vectors
+
+    @cached_property
+    def floor(self) -> float:
+        """The mean cosine of sentences that have nothing to do with each other: what 0 similarity is here."""
+        vectors = self.encode(_UNRELATED)
+        cosines = vectors @ vectors.T
+        others = cosines[~np.eye(len(_UNRELATED), dtype=bool)]
+        return float(np.clip(others.mean(), -0.5, 0.95))
 
     def _run(self, texts: Sequence[str]) -> Vectors:
         if not texts:

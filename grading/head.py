@@ -1,0 +1,173 @@
+"""The scoring head: from features of key points to coverage, contradiction and a calibrated fraction.
+
+A head is a folder of plain JSON (``head.json``, ``manifest.json``, ``card.md``), read without scikit-learn and without
+pickle. Coverage of a key point is a sum of small regression trees; the fraction of the points is the weighted mean
+of the coverages, taken through a rising calibration curve.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grading.errors import HeadBroken
+from grading.features import FEATURES
+from grading.unpacking import file_sha256, read_manifest
+
+SCHEMA_VERSION = 1
+DEFAULT_HEAD = Path(__file__).parent / "heads" / "default"
+
+Rows = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trees:
+    """Regression trees: ``base`` plus ``rate`` times the leaf of each tree; ``features`` are columns of the rows.
+
+    Each tree is five arrays over its nodes; ``left`` is -1 at a leaf.
+    """
+
+    features: tuple[str, ...]
+    base: float
+    rate: float
+    trees: tuple[dict[str, NDArray[Any]], ...]
+
+    def __call__(self, rows: Rows) -> Rows:
+        """The raw sum for each row ``[n, len(FEATURES)]``."""
+        columns = rows[:, [FEATURES.index(name) for name in self.features]]
+        total = np.full(len(rows), self.base)
+        for tree in self.trees:
+            total += self.rate * tree["value"][_leaves(tree, columns)]
+        return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Split-conformal half-widths: ``edges`` divide the fractions, each part has a half-width and a confidence."""
+
+    edges: tuple[float, ...]
+    half_widths: tuple[float, ...]
+    confidences: tuple[float, ...]
+
+    def around(self, fraction: float) -> tuple[float, float, float]:
+        """``(low, high, confidence)``: 90 of 100 tutors' scores lie inside; confidence = share within 0.15."""
+        part = int(np.searchsorted(self.edges, fraction))
+        half = self.half_widths[part]
+        return max(0.0, fraction - half), min(1.0, fraction + half), self.confidences[part]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """One variant of a head: made for the named encoder, or (``portable``) for any.
+
+    ``digest`` is that of its file; ``encoder_version`` '' for the portable one.
+    """
+
+    digest: str
+    encoder_version: str
+    coverage: Trees
+    contradiction: Trees
+    curve: tuple[tuple[float, ...], tuple[float, ...]]
+    interval: Interval
+
+    def coverages(self, rows: Rows) -> Rows:
+        """How much of each key point the answer says, 0..1."""
+        return np.clip(self.coverage(rows), 0.0, 1.0)
+
+    def contradictions(self, rows: Rows) -> Rows:
+        """How probable it is that the answer says the opposite of each key point, 0..1."""
+        return 1 / (1 + np.exp(-self.contradiction(rows)))
+
+    def fraction(self, coverages: Rows, weights: Rows) -> float:
+        """The calibrated fraction of the points, 0..1."""
+        total = float(np.average(coverages, weights=weights))
+        return float(np.interp(total, *self.curve))
+
+
+@cache
+def load_head(folder: Path, encoder_version: str) -> Head:
+    """The head in ``folder`` for this encoder: its own variant, or the portable one for an encoder it does not know.
+
+    Raises :class:`HeadBroken` when a digest does not fit the manifest or the format is another one.
+    """
+    manifest = read_manifest(folder)
+    path = folder / "head.json"
+    if manifest is None or not path.is_file():
+        raise HeadBroken(f"{folder} holds no scoring head: head.json and manifest.json are needed. Reinstall mlquiz.")
+    digest = file_sha256(path)
+    if manifest["files"].get("head.json") != digest:
+        raise HeadBroken(f"{path} does not have the digest of its manifest. Reinstall mlquiz, or train the head again.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return _head(content, encoder_version, digest[:16])
+    except (ValueError, KeyError, TypeError) as error:
+        raise HeadBroken(
+            f"{path} is not of a format that this version reads ({error!r}). Train the head again."
+        ) from error
+
+
+def _head(content: dict[str, Any], encoder_version: str, digest: str) -> Head:
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"schema version {content['schema_version']}")
+    variants = content["variants"]
+    name = encoder_version if encoder_version in variants else "portable"
+    variant = variants[name]
+    return Head(
+        digest=digest,
+        encoder_version="" if name == "portable" else name,
+        coverage=trees_from_json(variant["coverage"]),
+        contradiction=trees_from_json(variant["contradiction"]),
+        curve=(tuple(variant["curve"]["from"]), tuple(variant["curve"]["to"])),
+        interval=Interval(**{key: tuple(value) for key, value in variant["interval"].items()}),
+    )
+
+
+def trees_from_json(content: dict[str, Any]) -> Trees:
+    """Trees as :func:`trees_to_json` wrote them; ``ValueError`` or ``KeyError`` for a feature that is unknown here."""
+    unknown = set(content["features"]) - set(FEATURES)
+    if unknown:
+        raise ValueError(f"unknown features {sorted(unknown)}")
+    trees = tuple(
+        {
+            "feature": np.array(tree["feature"], np.int64),
+            "threshold": np.array(tree["threshold"], np.float64),
+            "left": np.array(tree["left"], np.int64),
+            "right": np.array(tree["right"], np.int64),
+            "value": np.array(tree["value"], np.float64),
+        }
+        for tree in content["trees"]
+    )
+    return Trees(features=tuple(content["features"]), base=content["base"], rate=content["rate"], trees=trees)
+
+
+def trees_to_json(trees: Trees) -> dict[str, Any]:
+    """Plain lists, numbers rounded to six digits so that the file is small and the same on every machine."""
+    return {
+        "features": list(trees.features),
+        "base": round(trees.base, 6),
+        "rate": round(trees.rate, 6),
+        "trees": [
+            {
+                name: [round(float(x), 6) for x in nodes] if nodes.dtype.kind == "f" else nodes.tolist()
+                for name, nodes in tree.items()
+            }
+            for tree in trees.trees
+        ],
+    }
+
+
+def _leaves(tree: dict[str, NDArray[Any]], columns: Rows) -> NDArray[np.int64]:
+    node = np.zeros(len(columns), np.int64)
+    rows = np.arange(len(columns))
+    while True:
+        inner = tree["left"][node] >= 0
+        if not inner.any():
+            return node
+        goes_left = columns[rows, np.maximum(tree["feature"][node], 0)] <= tree["threshold"][node]
+        node = np.where(inner, np.where(goes_left, tree["left"][node], tree["right"][node]), node)
