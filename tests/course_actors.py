@@ -244,11 +244,9 @@ class Course:
 
     def context_id(self, connection: Connection) -> int:
         """Our number of this course."""
-        row = connection.execute(
-            "SELECT id FROM contexts WHERE platform_context_id = %s", (self.platform_id,)
-        ).fetchone()
-        assert row is not None
-        return row[0]
+        found = fetch_value(connection, "SELECT id FROM contexts WHERE platform_context_id = %s", self.platform_id)
+        assert isinstance(found, int)
+        return found
 
     def grades(self, person: Person, *, fraction: float = 0.5, confidence: float = 0.9) -> None:
         """What a worker does with everything that this person handed in: a grade each, and the attempt is finished."""

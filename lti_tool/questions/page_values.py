@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from flask import Blueprint, current_app, g
-from flask_babel import format_decimal
+from flask_babel import format_decimal, gettext
 
 from lti_tool.launch.sessions import LaunchSession
 from lti_tool.questions.forms import plain_number
@@ -15,6 +15,7 @@ def register(blueprint: Blueprint) -> None:
     """Hook filters, values and link defaults into the app that the blueprint joins."""
     blueprint.add_app_template_filter(points_text, "points")
     blueprint.add_app_template_filter(plain_number, "plain_number")
+    blueprint.add_app_template_filter(translated, "translated")
     blueprint.app_context_processor(launch_values)
     blueprint.app_url_defaults(stay_in_this_launch)
 
@@ -22,6 +23,14 @@ def register(blueprint: Blueprint) -> None:
 def points_text(points: Decimal | float) -> str:
     """Points in the reader's own number format, at most two decimals: ``3.5`` or ``3,5``."""
     return format_decimal(points, format="#,##0.##")
+
+
+def translated(sentence: str) -> str:
+    """A sentence that came from elsewhere, in the reader's language.
+
+    Unlike ``_()`` in a template, which takes its text for trusted markup with ``%`` places, this is plain text.
+    """
+    return gettext(sentence)
 
 
 def launch_values() -> dict[str, object]:

@@ -9,6 +9,12 @@ const SAVE_AFTER_MS = 1000;
 // Browsers allow 64 KiB of requests that outlive their page.
 const KEEPALIVE_LIMIT = 60_000;
 
+/** Said aloud and shown beside the button, where it is seen whichever answer it is about. */
+function announce(text, state) {
+  announcer.textContent = text;
+  announcer.dataset.state = state;
+}
+
 class Draft {
   constructor(field) {
     this.field = field;
@@ -17,7 +23,7 @@ class Draft {
     this.savedText = field.value;
     this.savedAt = field.dataset.savedAt;
     this.failures = 0;
-    this.isSending = false;
+    this.sending = null;
     this.timer = 0;
     if (this.savedAt) this.showSaved();
     this.restore();
@@ -40,31 +46,39 @@ class Draft {
     this.timer = setTimeout(() => this.save(), milliseconds);
   }
 
-  async save({ keepalive = false } = {}) {
+  /** Send what is not saved yet. One request at a time, so that an older text never arrives after a newer one. */
+  save({ keepalive = false } = {}) {
     clearTimeout(this.timer);
-    if (!this.isDirty || (this.isSending && !keepalive)) return;
-    const text = this.field.value;
+    if (!this.isDirty || (this.sending && !keepalive)) return;
+    this.sending?.abort.abort();
+    const abort = new AbortController();
+    const sending = { abort, done: this.send(this.field.value, abort.signal, keepalive) };
+    this.sending = sending;
+    sending.done.finally(() => {
+      if (this.sending === sending) this.sending = null;
+    });
+  }
+
+  async send(text, signal, keepalive) {
     const body = new URLSearchParams({ answer: text, [words.tokenName]: words.token });
-    this.isSending = true;
     try {
       const response = await fetch(this.field.dataset.saveUrl, {
         method: "POST",
         body,
         headers: { Accept: "application/json" },
         keepalive: keepalive && body.toString().length < KEEPALIVE_LIMIT,
+        signal,
       });
       if (response.ok) this.stored(text, (await response.json()).saved_at);
       else if (response.status >= 500 || response.status === 429) this.failed();
       else this.refused(response.status);
     } catch {
-      this.failed();
-    } finally {
-      this.isSending = false;
+      if (!signal.aborted) this.failed();
     }
   }
 
   stored(text, savedAt) {
-    if (this.failures) announcer.textContent = words.textSavedAgain;
+    if (this.failures) announce(words.textSavedAgain, "saved");
     this.failures = 0;
     this.savedText = text;
     this.savedAt = savedAt;
@@ -79,7 +93,7 @@ class Draft {
 
   failed() {
     this.show(words.textNotSaved, "problem");
-    if (!this.failures) announcer.textContent = words.textNotSaved;
+    if (!this.failures) announce(words.textNotSaved, "problem");
     this.saveAfter(RETRY_SECONDS[Math.min(this.failures, RETRY_SECONDS.length - 1)] * 1000);
     this.failures += 1;
   }
@@ -88,7 +102,7 @@ class Draft {
   refused(status) {
     const text = { 401: words.textOver, 409: words.textHandedIn, 413: words.textTooLong, 422: words.textTooLong }[status];
     this.show(text ?? words.textNotSaved, "problem");
-    announcer.textContent = this.state.textContent;
+    announce(this.state.textContent, "problem");
   }
 
   showSaved() {
@@ -161,10 +175,17 @@ const saveAll = () => drafts.forEach((draft) => draft.save({ keepalive: true }))
 window.addEventListener("pagehide", saveAll);
 document.addEventListener("visibilitychange", () => document.hidden && saveAll());
 window.addEventListener("online", () => drafts.forEach((draft) => draft.save()));
-// The form itself carries every answer, so nothing may still be on its way when it arrives.
-form.addEventListener("submit", () => {
-  for (const draft of drafts) {
-    clearTimeout(draft.timer);
-    draft.savedText = draft.field.value;
+// The form itself carries every answer; a text that is still on its way must not arrive after it.
+form.addEventListener("submit", (event) => {
+  for (const draft of drafts) clearTimeout(draft.timer);
+  const underWay = drafts.filter((draft) => draft.sending).map((draft) => draft.sending.done);
+  if (underWay.length === 0) {
+    for (const draft of drafts) draft.savedText = draft.field.value;
+    return;
   }
+  event.preventDefault();
+  Promise.allSettled(underWay).then(() => {
+    delete form.dataset.sent;
+    form.requestSubmit(event.submitter);
+  });
 });
