@@ -74,7 +74,7 @@ class PlatformResponse:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401 - whatever the platform says; the caller checks it
         """The body as JSON. Raises :class:`PlatformRefused` if it is none."""
         try:
             return json.loads(self.body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,19 +16,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import ChoiceLoader, DictLoader
 from jwt.algorithms import RSAAlgorithm
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 from werkzeug.test import TestResponse
 
 from config.settings import Settings
-from lti_tool import web
+from lti_tool import create_app
 from lti_tool.db import Database, fetch_value
 from lti_tool.embedded.postgres import EmbeddedPostgres
 from lti_tool.launch import platforms
 from lti_tool.launch.platforms import Registration
-from lti_tool.launch.views import register
 from tests.conftest import conninfo_for
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim"
@@ -35,12 +34,6 @@ MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 AGS = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 DL_SETTINGS = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
 ABSENT = object()
-
-_PAGES = {
-    "layout.html": "<title>{% block title %}{% endblock %}</title><main>{% block content %}{% endblock %}</main>",
-    "error.html": '{% extends "layout.html" %}{% block content %}<p role="alert">{{ error.student_text }}</p>'
-    "<p>{{ error.instructor_text }} {{ error.code }} {{ correlation_id }}</p>{% endblock %}",
-}
 
 
 @dataclass(slots=True)
@@ -222,16 +215,11 @@ def database_url(_launch_database: str) -> str:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database) -> Flask:
-    """The tool with its launch pages only."""
-    made = Flask("lti_tool")
-    assert made.jinja_loader is not None
-    made.jinja_loader = ChoiceLoader([DictLoader(_PAGES), made.jinja_loader])
-    secret = settings.secret_key.get_secret_value()
-    made.extensions["mlquiz"] = web.Services(settings=settings, database=database, secret=secret)
-    web.init_app(made)
-    register(made)
-    return made
+def app(settings: Settings) -> Iterator[Flask]:
+    """The whole tool."""
+    made = create_app(settings)
+    yield made
+    made.extensions["mlquiz"].database.close()
 
 
 @pytest.fixture

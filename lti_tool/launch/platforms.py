@@ -22,7 +22,7 @@ FAMILIES = ("moodle", "canvas", "other")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """This tool's client at a platform, joined with the platform's row."""
+    """Our client at a platform, joined with the platform's row."""
 
     id: int
     issuer: str

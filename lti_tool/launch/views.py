@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
@@ -26,16 +26,11 @@ from lti_tool.launch.access import check_csrf, csrf_token, current_session, with
 from lti_tool.launch.audit import record_event
 from lti_tool.launch.errors import (
     AlreadyLaunched,
-    ClientAmbiguous,
     CookieMissing,
-    IssuerMissing,
     LaunchNotAForm,
     LaunchRefused,
     LaunchTooLarge,
-    LoginHintMissing,
-    LoginMalformed,
     LoginTargetWrong,
-    NotRegistered,
     PlatformSaidNo,
     RegistrationDisabled,
     StateExpired,
@@ -49,6 +44,7 @@ from lti_tool.launch.id_token import MAX_TOKEN_BYTES, read_token
 from lti_tool.launch.key_sets import KeySets
 from lti_tool.launch.keys import public_jwks, signing_key
 from lti_tool.launch.launches import LAUNCH_PATH, Launch, is_launch_url
+from lti_tool.launch.login_requests import authentication_url, login_request, registration_for, restart_url
 from lti_tool.launch.protocol import launch_from_token
 from lti_tool.launch.rates import MinuteLimit
 from lti_tool.launch.sessions import checked_deployment, start_session
@@ -58,7 +54,6 @@ from lti_tool.web import services
 __all__ = ["blueprint", "check_csrf", "csrf_token", "current_session", "register", "with_session"]
 
 LOGINS_PER_MINUTE = 900
-_MAX_PARAMETER = 8192
 _LOGO = Path(__file__).with_name("logo.svg")
 _Parameters = ParamSpec("_Parameters")
 _log = structlog.get_logger(__name__)
@@ -128,17 +123,16 @@ def login(login_key: UUID | None) -> ResponseReturnValue:
     if not _launch_services().login_limit.allows(request.remote_addr or ""):
         raise TooManyLogins("too many logins from one address")
     base_url = services().settings.base_url
-    issuer = _login_parameter("iss") or _refuse(IssuerMissing("no iss"))
-    login_hint = _login_parameter("login_hint") or _refuse(LoginHintMissing("no login_hint"))
-    target_link_uri = _login_parameter("target_link_uri") or ""
-    hints = logins.LoginHints(login_hint=login_hint, lti_message_hint=_login_parameter("lti_message_hint"))
+    asked = login_request(request.form if request.method == "POST" else request.args)
     with services().database.transaction() as connection:
-        registration = _registration_of_login(connection, login_key, issuer, _login_parameter("client_id"))
+        registration = registration_for(connection, asked, login_key)
         g.launch_registration_id = registration.id
-        if not is_launch_url(target_link_uri, base_url):
+        if registration.disabled_at is not None:
+            raise RegistrationDisabled("the registration is disabled")
+        if not is_launch_url(asked.target_link_uri, base_url):
             raise LoginTargetWrong("target_link_uri is missing or not our launch address")
-        issued = logins.issue_login(connection, registration.id, target_link_uri, hints)
-    response = redirect(_authentication_url(registration, issued, hints), 302)
+        issued = logins.issue_login(connection, registration.id, asked.target_link_uri, asked.hints)
+    response = redirect(authentication_url(registration, issued, asked.hints, f"{base_url}{LAUNCH_PATH}"), 302)
     response.set_cookie(
         issued.cookie_name,
         issued.cookie_value,
@@ -150,61 +144,6 @@ def login(login_key: UUID | None) -> ResponseReturnValue:
         partitioned=True,
     )
     return response
-
-
-def _login_parameter(name: str) -> str | None:
-    """A login parameter; ``None`` if absent or empty. Raises :class:`LoginMalformed` if it cannot be taken as is."""
-    values = (request.form if request.method == "POST" else request.args).getlist(name)
-    if len(values) > 1:
-        raise LoginMalformed(f"{name} is repeated")
-    value = values[0] if values else ""
-    if len(value) > _MAX_PARAMETER or "\x00" in value or "\ufffd" in value:
-        raise LoginMalformed(f"{name} is too long or unreadable")
-    return value or None
-
-
-def _refuse(error: LaunchRefused) -> str:
-    raise error
-
-
-def _registration_of_login(
-    connection: Connection, login_key: UUID | None, issuer: str, client_id: str | None
-) -> platforms.Registration:
-    if login_key is None:
-        known = platforms.list_registrations(connection, issuer=issuer)
-    else:
-        found = platforms.find_registration_by_login_key(connection, login_key)
-        known = [found] if found is not None and found.issuer == issuer else []
-    fitting = [registration for registration in known if client_id in (None, registration.client_id)]
-    if not fitting:
-        raise NotRegistered("no registration for this issuer and client")
-    if len(fitting) > 1:
-        raise ClientAmbiguous("several registrations at this issuer, and no client_id")
-    if fitting[0].disabled_at is not None:
-        g.launch_registration_id = fitting[0].id
-        raise RegistrationDisabled("the registration is disabled")
-    return fitting[0]
-
-
-def _authentication_url(
-    registration: platforms.Registration, issued: logins.IssuedLogin, hints: logins.LoginHints
-) -> str:
-    """The platform's login with our request (section 5.1.1.2); the redirect address is always the same."""
-    query = {
-        "scope": "openid",
-        "response_type": "id_token",
-        "response_mode": "form_post",
-        "prompt": "none",
-        "client_id": registration.client_id,
-        "redirect_uri": f"{services().settings.base_url}{LAUNCH_PATH}",
-        "state": issued.state,
-        "nonce": issued.nonce,
-        "login_hint": hints.login_hint,
-    }
-    if hints.lti_message_hint is not None:
-        query["lti_message_hint"] = hints.lti_message_hint
-    separator = "&" if urlsplit(registration.auth_login_url).query else "?"
-    return f"{registration.auth_login_url}{separator}{urlencode(query)}"
 
 
 # Launch -----------------------------------------------------------------------------------------------------------
@@ -264,24 +203,11 @@ def _login_of(state: str) -> tuple[logins.Login, platforms.Registration]:
     if registration.disabled_at is not None:
         raise RegistrationDisabled("the registration is disabled")
     if not logins.is_of_this_browser(state, request.cookies.get(logins.cookie_name(state))):
-        raise CookieMissing("no cookie of this login", restart_url=_restart_url(state, login, registration))
+        raise CookieMissing(
+            "no cookie of this login",
+            restart_url=restart_url(services().settings.base_url, registration, login, logins.hints_of(state)),
+        )
     return login, registration
-
-
-def _restart_url(state: str, login: logins.Login, registration: platforms.Registration) -> str:
-    """Where a new window begins the same login again, ``""`` if the hints for it were too long to keep."""
-    hints = logins.hints_of(state)
-    if hints is None:
-        return ""
-    query = {
-        "iss": registration.issuer,
-        "client_id": registration.client_id,
-        "target_link_uri": login.target_link_uri,
-        "login_hint": hints.login_hint,
-    }
-    if hints.lti_message_hint is not None:
-        query["lti_message_hint"] = hints.lti_message_hint
-    return f"{services().settings.base_url}/lti/login/{registration.login_key}?{urlencode(query)}"
 
 
 def _verified(id_token: str, login: logins.Login, registration: platforms.Registration) -> Launch:

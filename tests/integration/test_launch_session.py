@@ -61,7 +61,7 @@ def guarded(app: Flask) -> list[str]:
     """Pages behind a launch, and what ran of them."""
     ran: list[str] = []
 
-    @app.get("/launches/<uuid:launch_id>/")
+    @app.get("/launches/<uuid:launch_id>/whoami")
     @with_session()
     def home(launch_id: UUID) -> dict[str, Any]:
         return {"token": csrf_token(), "user": current_session().user_name, "role": g.launch_session.role}
@@ -318,19 +318,19 @@ def test_two_launches_in_two_tabs_do_not_mix(platform: FakePlatform, client: Fla
     teacher = {f"{LTI}/roles": [f"{MEMBERSHIP}#Instructor"]}
     first = platform.launch(client).location
     second = platform.launch(client, sub="teacher", name="Grace", **teacher).location
-    assert client.get(first).json == {
-        "token": client.get(first).json["token"],
+    assert client.get(first + "whoami").json == {
+        "token": client.get(first + "whoami").json["token"],
         "user": "Ada Lovelace",
         "role": "LEARNER",
     }
-    assert client.get(second).json["user"] == "Grace"
+    assert client.get(second + "whoami").json["user"] == "Grace"
 
 
 def test_another_browser_has_no_session(
     platform: FakePlatform, app: Flask, client: FlaskClient, settings: Settings, guarded: list[str]
 ) -> None:
     location = platform.launch(client).location
-    response = browser(app, settings).get(location)
+    response = browser(app, settings).get(location + "whoami")
     assert response.status_code == 401
     assert "SESSION" in response.text
 
@@ -342,7 +342,7 @@ def test_a_session_with_a_wrong_secret_is_refused(
     stolen = client.get_cookie("__Secure-launch", path=second.removeprefix("http://localhost:8400"))
     assert stolen is not None
     client.set_cookie("__Secure-launch", stolen.value, path=first.removeprefix("http://localhost:8400"))
-    assert client.get(first).status_code == 401
+    assert client.get(first + "whoami").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -362,10 +362,10 @@ def test_a_session_ends(
     end: Callable[[Any, FakePlatform], object],
 ) -> None:
     location = platform.launch(client).location
-    assert client.get(location).status_code == 200
+    assert client.get(location + "whoami").status_code == 200
     with database.transaction() as connection:
         end(connection, platform)
-    assert client.get(location).status_code == 401
+    assert client.get(location + "whoami").status_code == 401
 
 
 def test_sessions_that_ended_long_ago_are_forgotten(
@@ -390,7 +390,7 @@ def test_a_learner_does_not_see_an_instructors_page(
 def test_only_the_platform_may_frame_the_session(
     platform: FakePlatform, client: FlaskClient, guarded: list[str]
 ) -> None:
-    policy = client.get(platform.launch(client).location).headers["Content-Security-Policy"]
+    policy = client.get(platform.launch(client).location + "whoami").headers["Content-Security-Policy"]
     assert policy.endswith(f"frame-ancestors 'self' {platform.registration.issuer}")
 
 
@@ -410,7 +410,7 @@ def test_a_form_of_our_own_page_is_taken(
     platform: FakePlatform, client: FlaskClient, guarded: list[str], headers: dict[str, str]
 ) -> None:
     location = platform.launch(client).location
-    token = client.get(location).json["token"]
+    token = client.get(location + "whoami").json["token"]
     assert client.post(location + "change", data={"csrf_token": token}, headers=headers).text == "changed"
     assert client.post(location + "change", headers={"X-CSRF-Token": token, **headers}).text == "changed"
 
@@ -429,7 +429,7 @@ def test_a_form_from_elsewhere_changes_nothing(
     platform: FakePlatform, client: FlaskClient, guarded: list[str], keep_token: bool, headers: dict[str, str]
 ) -> None:
     location = platform.launch(client).location
-    data = {"csrf_token": client.get(location).json["token"]} if keep_token else {}
+    data = {"csrf_token": client.get(location + "whoami").json["token"]} if keep_token else {}
     response = client.post(location + "change", data=data, headers=headers)
     assert response.status_code == 403
     assert "FORM-TOKEN" in response.text
@@ -440,7 +440,7 @@ def test_the_token_of_another_launch_is_refused(
     platform: FakePlatform, client: FlaskClient, guarded: list[str]
 ) -> None:
     first, second = platform.launch(client).location, platform.launch(client).location
-    token = client.get(first).json["token"]
+    token = client.get(first + "whoami").json["token"]
     assert client.post(second + "change", data={"csrf_token": token}).status_code == 403
     assert guarded == []
 

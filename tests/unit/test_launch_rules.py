@@ -166,8 +166,12 @@ JSON = st.recursive(
 )
 
 
+# Without iat a token does not get as far as being read.
+FUZZED = [*sorted(make_claims().keys() - {"iat"}), f"{LTI}/custom", f"{LTI}/launch_presentation"]
+
+
 @settings(max_examples=300, deadline=None)
-@given(claim=st.sampled_from(sorted(make_claims()) + [f"{LTI}/custom", f"{LTI}/launch_presentation"]), value=JSON)
+@given(claim=st.sampled_from(FUZZED), value=JSON)
 def test_any_value_in_any_claim_is_taken_or_refused_but_never_breaks(claim: str, value: Any) -> None:
     try:
         claims = claims_from_json(strict_json_object(json.dumps(make_claims(**{claim: value})).encode()))
@@ -175,7 +179,7 @@ def test_any_value_in_any_claim_is_taken_or_refused_but_never_breaks(claim: str,
             claims, registration=make_registration(), target_link_uri=f"{BASE}/lti/launch", base_url=BASE
         )
     except LaunchRefused as refusal:
-        assert refusal.status in {400, 403, 422}
+        assert refusal.status in {400, 403, 422}  # noqa: PT017 - not raising is right too
 
 
 @settings(max_examples=300, deadline=None)
