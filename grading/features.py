@@ -7,7 +7,7 @@ of unrelated sentences, 0.76 for e5, near 0 for others), so that 0 means unrelat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,9 @@ LEXICAL_FEATURES = tuple(
 )
 """Those that no encoder takes part in, save for the choice of the window."""
 
+_FILLER_BELOW = {"en": 0.27, "ko": 0.4}
+"""Rescaled cosine to the nearest reference sentence; Korean sentences lie closer to each other in e5."""
+
 Rows = NDArray[np.float64]
 
 
@@ -89,10 +92,27 @@ class QuestionFeatures:
         self.prompt_vector = encoder.encode([question.prompt], remember=True)[0]
         self.prompt_terms = set(terms(question.prompt))
         self.known_terms = self.prompt_terms.union(*(terms(text) for text in (*references, *self.reference_sentences)))
+        self.own_terms = set().union(*(terms(point.text) for point in self.points)) - self.prompt_terms
         self.point_terms = [set(terms(point.text)) for point in self.points]
         prompt_ngrams = ngrams(question.prompt)
         self.point_ngrams = [ngrams(point.text) - prompt_ngrams for point in self.points]
         self.language = language_of(" ".join(references))
+
+    def without_filler(self, answer: GuardedAnswer, encoder: Encoder) -> GuardedAnswer:
+        """The answer without sentences that have nothing to do with the question: they shall neither earn nor cost.
+
+        Unchanged when nothing else would be left. A sentence with a term of the question's own subject stays.
+        """
+        if len(answer.sentences) < 2:
+            return answer
+        nearness = (encoder.encode(answer.sentences) @ self.sentence_vectors.T).max(axis=1)
+        floor = _FILLER_BELOW.get(self.language, _FILLER_BELOW["en"])
+        kept = tuple(
+            part
+            for part, near in zip(answer.sentences, nearness, strict=True)
+            if self._rescaled(near) >= floor or set(terms(part)) & self.own_terms
+        )
+        return replace(answer, sentences=kept) if kept else answer
 
     def rows(self, answer: GuardedAnswer, windows: Sequence[str], vectors: NDArray[np.float32]) -> AnswerFeatures:
         """The features of one answer; ``vectors`` are those of its windows, then of the whole answer."""
@@ -164,6 +184,7 @@ def answer_features(
     question: QuestionFeatures, answers: Sequence[GuardedAnswer], encoder: Encoder
 ) -> list[AnswerFeatures]:
     """The features of several answers to one question, encoded together. Each answer must have something in it."""
+    answers = [question.without_filler(answer, encoder) for answer in answers]
     windows = [windows_of(answer.sentences) for answer in answers]
     texts = [text for own, answer in zip(windows, answers, strict=True) for text in (*own, answer.text)]
     vectors = encoder.encode(texts)

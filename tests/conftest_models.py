@@ -64,4 +64,4 @@ def tiny_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def models_path() -> Path:
     """Where tests marked ``model`` keep the unpacked bundled models between runs; ignored by git."""
-    return Path(__file__).parent.parent / "build" / "models"
+    return Path(__file__).parent.parent / ".mlquiz" / "models"

@@ -274,6 +274,16 @@ def test_filler_moves_no_recall(encoder: Encoder) -> None:
     assert rows[0][0, FEATURES.index("recall_answer")] == rows[1][0, FEATURES.index("recall_answer")]
 
 
+def test_sentences_beside_the_subject_are_left_out_but_never_all(encoder: Encoder) -> None:
+    question = QuestionFeatures(QUESTION, encoder)
+    question._floor = 0.999  # a random encoder finds everything near: with this floor only terms decide
+    own, beside = "Random units are set to zero.", "Yesterday the weather was fine."
+    kept = question.without_filler(guard(QUESTION, f"{beside} {own}"), encoder)
+    assert kept.sentences == (own,)
+    only_beside = guard(QUESTION, f"{beside} My cat sleeps.")
+    assert question.without_filler(only_beside, encoder) == only_beside
+
+
 def test_an_encoder_rescales_by_its_own_floor(encoder: Encoder) -> None:
     assert -0.5 <= encoder.floor <= 0.95
 
