@@ -19,13 +19,13 @@ from grading.explanation.prompt import short_chat
 class ExplainerTraining:
     """How to train. Only the upper half of the layers learns: half the work, and form sits there."""
 
-    epochs: int = 2
-    replies_per_case: int = 3
+    epochs: int = 1
+    replies_per_case: int = 4
     batch_size: int = 8
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     rank: int = 8
     checks_per_epoch: int = 2
-    checked_cases: int = 24
+    checked_cases: int = 36
     patience: int = 2
     max_tokens: int = 320
     seed: int = 1

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from grading.domain import Question
 from grading.explanation.checks import problems_in
 from grading.explanation.cues import TUTOR_STEMS
-from grading.explanation.feedback import Band, Feedback, Point, Step
+from grading.explanation.feedback import Band, Feedback, Point, Step, shown_quote
 from grading.explanation.phrases_en import joined
 from grading.explanation.prompt import notes
 from grading.explanation.words import content_stems, sentences
@@ -56,7 +56,7 @@ def _good(feedback: Feedback, rng: random.Random) -> str:
     opener = rng.choice(_OPENERS[feedback.band])
     if not feedback.covered:
         return opener if feedback.band is Band.NONE or rng.random() < 0.6 else ""
-    quote = _quote(feedback.covered, rng)
+    quote = shown_quote(feedback.covered)
     if feedback.is_complete and feedback.band in {Band.FULL, Band.MOST}:
         praise = rng.choice(_COMPLETE_QUOTED).format(quote=quote) if quote else rng.choice(_COMPLETE)
         return praise
@@ -69,7 +69,7 @@ def _good(feedback: Feedback, rng: random.Random) -> str:
 def _lacking_sentences(feedback: Feedback, rng: random.Random) -> list[str]:
     told: list[str] = []
     if feedback.contradicted:
-        quote = _quote(feedback.contradicted, rng)
+        quote = shown_quote(feedback.contradicted)
         forms = _MIXED_QUOTED if quote and rng.random() < 0.5 else _MIXED
         told.append(_told(forms, feedback.contradicted, rng, quote))
     if feedback.partial:
@@ -92,11 +92,6 @@ def _step(feedback: Feedback, rng: random.Random) -> str:
     return rng.choice(_STEP[feedback.step]).format(focus=feedback.focus)
 
 
-def _quote(points: Sequence[Point], rng: random.Random) -> str | None:
-    quotes = [point.quote for point in points if point.quote]
-    return rng.choice(quotes) if quotes else None
-
-
 #: Shorter statements ("Excellent.") teach nothing that composed replies do not.
 _LEAST_STATEMENT = 25
 
@@ -116,14 +111,14 @@ _COMPLETE_QUOTED = (
 )
 _GOOD = (
     "You are right about {names}.",
-    "{names} is well explained.",
+    "Well explained: {names}.",
     "You explain {names} well.",
     "Good on {names}.",
 )
 _GOOD_QUOTED = (
     "“{quote}” is exactly right for {names}.",
     "With “{quote}” you are right about {names}.",
-    "“{quote}” says {names} well.",
+    "Right so far: {names}. “{quote}” is well put.",
     "I like “{quote}”, that is right for {names}.",
     "You write “{quote}”, and that is right for {names}.",
 )

@@ -19,8 +19,6 @@ from finetune.errors import RunMismatch
 from finetune.explainer_card import card
 from grading.explanation.prompt import PROMPT_VERSION
 
-Schedule = torch.optim.lr_scheduler.LRScheduler
-
 
 @dataclass(slots=True)
 class RunState:
@@ -52,7 +50,6 @@ def save_checkpoint(
 def resumed(
     model: PeftModel,
     optimizer: torch.optim.Optimizer,
-    schedule: Schedule,
     output: Path,
     run: Mapping[str, Any],
 ) -> RunState:
@@ -69,10 +66,7 @@ def resumed(
             _, index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = array
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    state = RunState(**described["state"])
-    for _ in range(state.step):
-        schedule.step()
-    return state
+    return RunState(**described["state"])
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, get_cosine_schedule_with_warmup
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from finetune.errors import ModelUnsuitable
 from finetune.explainer_batches import ExplainerTraining, batches_of
@@ -25,7 +25,6 @@ from finetune.explainer_examples import ExplainerCase, cases_from, cases_of, dig
 from finetune.explainer_judging import judged, side_by_side, spread, template_share
 from finetune.explainer_run import (
     RunState,
-    Schedule,
     adapter_arrays,
     finished_metrics,
     resumed,
@@ -36,6 +35,7 @@ from finetune.explainer_run import (
 )
 from grading.explanation.checks import CHECKS_VERSION
 from grading.explanation.decoding import Model, Tokenizer, serving_dtype
+from grading.explanation.lora import with_new_adapter
 from grading.explanation.prompt import PROMPT_VERSION
 from grading.samples import SampleQuestion
 
@@ -105,12 +105,13 @@ def _fit(
     batches = list(batches_of(model, tokenizer, parts["train"], training))
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=training.learning_rate, weight_decay=0.0)
-    schedule = get_cosine_schedule_with_warmup(optimizer, max(1, len(batches) // 20), len(batches))
-    state = resumed(model, optimizer, schedule, output, run)
+    state = resumed(model, optimizer, output, run)
     per_check = max(1, math.ceil(len(batches) / (training.epochs * training.checks_per_epoch)))
     while state.step < len(batches) and state.checks_without_gain < training.patience:
         started = time.monotonic()
-        loss = _step(model, optimizer, schedule, batches[state.step])
+        for group in optimizer.param_groups:
+            group["lr"] = training.learning_rate * _rate_share(state.step, len(batches))
+        loss = _step(model, optimizer, batches[state.step])
         state.step += 1
         state.losses = [*(state.losses or []), loss]
         tell(state.step, len(batches), f"loss {loss:.3f}")
@@ -124,7 +125,15 @@ def _fit(
     return state
 
 
-def _step(model: PeftModel, optimizer: torch.optim.Optimizer, schedule: Schedule, batch: Mapping[str, Any]) -> float:
+def _rate_share(step: int, steps: int) -> float:
+    """The share of the learning rate at a step: a short rise, then half a cosine down to nearly nothing."""
+    rise = max(1, steps // 20)
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+def _step(model: PeftModel, optimizer: torch.optim.Optimizer, batch: Mapping[str, Any]) -> float:
     """One update; returns the mean loss a reply token."""
     model.train()
     kept = int(batch["reply_width"])
@@ -134,7 +143,6 @@ def _step(model: PeftModel, optimizer: torch.optim.Optimizer, schedule: Schedule
     loss.backward()
     torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
     optimizer.step()
-    schedule.step()
     optimizer.zero_grad(set_to_none=True)
     return float(loss.detach())
 
@@ -176,7 +184,7 @@ def _with_adapter(model: Model, training: ExplainerTraining) -> PeftModel:
         target_modules=_linear_names(model),
         layers_to_transform=list(range(layers // 2, layers)),
     )
-    return get_peft_model(model, config)  # pyright: ignore[reportReturnType]
+    return with_new_adapter(model, config)
 
 
 def _linear_names(model: Model) -> list[str]:

@@ -70,6 +70,7 @@ def problems_in(text: str, feedback: Feedback, question: Question, answer: str) 
         *_named(reading, feedback),
         *_told_wrongly(reading, feedback),
         *_quotes(reading, answer),
+        *_praised_quotes(reading, feedback),
         *_ungrounded(reading, feedback, question, answer),
         *_given_away(reading, feedback, question, answer),
     ]
@@ -146,8 +147,7 @@ def _told_wrongly(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
 
 
 def _fault(clause: Clause, verdict: Verdict) -> ProblemKind | None:
-    is_lacking = verdict in {Verdict.MISSING, Verdict.CONTRADICTED}
-    if clause.tone == "praise" and is_lacking:
+    if clause.tone == "praise" and verdict is not Verdict.COVERED:
         return ProblemKind.FALSE_PRAISE
     if clause.tone in {"miss", "correct", "vague"} and verdict is Verdict.COVERED:
         return ProblemKind.FALSE_FAULT
@@ -163,6 +163,25 @@ def _quotes(reading: Reading, answer: str) -> Iterator[Problem]:
         quoted = words(quote)
         if not _is_part(quoted, said):
             yield Problem(kind=ProblemKind.FALSE_QUOTE, detail=quote)
+
+
+def _praised_quotes(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
+    """Words are praised only where they showed a point, and for that point."""
+    right = {point.position for point in feedback.covered}
+    for clause in reading.clauses:
+        if clause.tone != "praise":
+            continue
+        for quote in clause.quotes:
+            owners = {point.position for point in feedback.points if _is_part(words(quote), words(point.quote or ""))}
+            named = _praised_with(clause, reading) or owners
+            if owners and not (owners & right and owners & named):
+                yield Problem(kind=ProblemKind.FALSE_PRAISE, detail=quote)
+
+
+def _praised_with(clause: Clause, reading: Reading) -> frozenset[int]:
+    """The points praised in the same sentence as this clause."""
+    beside = [each for each in reading.clauses if each.sentence == clause.sentence and each.tone == "praise"]
+    return frozenset(position for each in beside for position in each.positions)
 
 
 def _is_part(part: list[str], whole: list[str]) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from grading.explanation import phrases_en, phrases_ko
 from grading.explanation.feedback import Language
-from grading.explanation.words import stem
+from grading.explanation.words import content_stems
 
 Cues = dict[Language, re.Pattern[str]]
 
@@ -280,5 +282,24 @@ _TUTOR_WORDS_KO = """
 훌륭해요 부탁 해볼 도전 훨씬 충분 간단 짧지 짧은 핵심 정도 위해 대한 대해
 """
 
-#: Stems that a tutor may use without support from question, reference or answer.
-TUTOR_STEMS = frozenset(stem(word) for word in f"{_TUTOR_WORDS_EN} {_TUTOR_WORDS_KO}".split())
+
+def _texts_in(value: object) -> Iterator[str]:
+    """All texts in the tuples and mappings of a module of wordings."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for each in value.values() for text in _texts_in(each))
+    elif isinstance(value, tuple):
+        yield from (text for each in value for text in _texts_in(each))
+
+
+_WORDINGS = [
+    text
+    for module in (phrases_en, phrases_ko)
+    for name, value in vars(module).items()
+    if name.isupper()
+    for text in _texts_in(value)
+]
+
+#: Stems that a tutor may use without support from question, reference or answer: the template's own words and these.
+TUTOR_STEMS = frozenset(content_stems(" ".join([_TUTOR_WORDS_EN, _TUTOR_WORDS_KO, *_WORDINGS])))

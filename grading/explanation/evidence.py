@@ -16,13 +16,14 @@ QUOTE_LIMIT_HANGUL = 48
 
 _CLAUSE_END = re.compile(r"(?<=[,;:.!?])\s+|\s+[–—-]+\s+|\s+->\s+|\s+(?=(?:and|but|while|because|whereas|so)\s)")
 _HANGUL = re.compile(r"[가-힣]")
+_WORDLIKE = re.compile(r"\w{2}|\w.*\w")
 _MARKUP = re.compile(r"[<>{}\[\]`|\\*#~^]|&\w+;|&#|__|\$\$|/{2}")
 _ADDRESS = re.compile(
     r"https?:|www\.|\w@\w|\b[\w-]+\.(?:com|net|org|io|ru|xyz|kr)\b|\+?\d[\d\s()-]{7,}\d", re.IGNORECASE
 )
 _TO_THE_GRADER = re.compile(
     r"\b(?:ignore|disregard|override)\b.*\b(?:instruction|prompt|rule|above|previous)"
-    r"|\b(?:system|assistant|tutor|teacher|grader|instructor)\s*(?:prompt|note|comment)?\s*:"
+    r"|\b(?:system|assistant|tutor|teacher|grader|instructor)(?:['’]s)?\s*(?:prompt|note|comment)?\s*:"
     r"|\b(?:full|maximum|max|perfect)\s+(?:marks?|score|points?|credit|grade)\b|\bas an ai\b|\byou (?:are|must) now\b"
     r"|\b(?:score|grade|mark)s?\s*[:=]|\b\d+\s*(?:/|out of)\s*\d+\s*(?:points?|marks?)?\s*$"
     r"|만점|점수\s*[:=]|(?:지시|명령|프롬프트).{0,10}무시|(?:채점|시스템|선생님|튜터|교수)\S*\s*:",
@@ -38,7 +39,7 @@ def quotation(evidence: str | None, point_text: str) -> str | None:
     limit = QUOTE_LIMIT_HANGUL if _HANGUL.search(text) else QUOTE_LIMIT
     chosen = text if len(text) <= limit else _best_clause(text, point_text, limit)
     quote = shortened(chosen.translate(_NO_QUOTES).strip(" ,;:.-–"), limit)
-    return quote if len(quote) >= 2 else None
+    return quote if _WORDLIKE.search(quote) else None
 
 
 def is_repeatable(text: str) -> bool:

@@ -6,6 +6,7 @@ and one next step. Free text of a student never stands where an instruction coul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
@@ -88,6 +89,11 @@ class Feedback:
         """All points in the order of the question."""
         every = (*self.covered, *self.partial, *self.missing, *self.contradicted)
         return tuple(sorted(every, key=lambda point: point.position))
+
+
+def shown_quote(points: Sequence[Point]) -> str | None:
+    """The one quotation that is shown for several points: the shortest reads best inside a sentence."""
+    return min((point.quote for point in points if point.quote), key=len, default=None)
 
 
 def feedback_from(question: Question, answer: str, assessment: Assessment) -> Feedback:

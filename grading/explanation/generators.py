@@ -91,10 +91,9 @@ def _loaded(model_folder: Path, adapter_folder: Path | None) -> tuple[Any, Any]:
             str(model_folder), local_files_only=True, use_safetensors=True, dtype=serving_dtype()
         )
         if adapter_folder is not None:
-            from peft import PeftModel
+            from grading.explanation.lora import with_merged_adapter
 
-            # Merged: one adapter is served, and without the extra products decoding is faster.
-            model = PeftModel.from_pretrained(model, str(adapter_folder), local_files_only=True).merge_and_unload()
+            model = with_merged_adapter(model, adapter_folder)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise GeneratorRefused(
             f"cannot load the explainer from {model_folder}, adapter {adapter_folder}: {error}"

@@ -20,16 +20,13 @@ OPENING: dict[Band, tuple[str, ...]] = {
     Band.NONE: ("This is not there yet, but it is worth another try.", "Not there yet, so let us take it in parts."),
 }
 WELL_PUT = (" “{quote}” is well put.", " I like how you say “{quote}”.", " “{quote}” gets to the point.")
-PRAISE = ("You are right about {names}.", "Well explained: {names}.", "What you say about {names} is right.")
+PRAISE = ("You are right about {names}.", "Well explained: {names}.", "Right so far: {names}.")
 PRAISE_QUOTED = (
     "You are right about {names}: “{quote}”.",
     "Your words “{quote}” show that you understand {names}.",
-    "What you say about {names} is right: “{quote}”.",
+    "Right so far: {names}. “{quote}” is well put.",
 )
-PARTIAL = (
-    "What you say about {names} goes in the right direction, but stays vague.",
-    "You only touch on this: {names}.",
-)
+PARTIAL = ("A little vague so far: {names}.", "You only touch on this: {names}.")
 MISSING = ("Still missing: {names}.", "What your answer leaves out: {names}.", "Not in your answer yet: {names}.")
 MIXED_UP = ("Something is mixed up here: {names}.", "Please look again at this: {names}.")
 MIXED_UP_QUOTED = (

@@ -6,9 +6,10 @@ instruction stands. The short system line is the one that the bundled adapter wa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from grading.explanation.feedback import Band, Feedback, Language, Point, Step
+from grading.explanation import phrases_en, phrases_ko
+from grading.explanation.feedback import Band, Feedback, Language, Step, shown_quote
 
 #: Version of the prompt, part of an explanation's versions: an adapter fits the prompt it was trained with.
 PROMPT_VERSION = "1"
@@ -48,27 +49,24 @@ def notes(feedback: Feedback) -> str:
     lines = [f"Answer: {_BANDS[feedback.band]}"]
     for label, points in (
         ("Good", feedback.covered),
-        ("Vague", feedback.partial),
         ("Mixed up", feedback.contradicted),
+        ("Vague", feedback.partial),
         ("Missing", feedback.missing),
     ):
         if points:
-            lines.append(f"{label}: {_listed(points)}")
+            lines.append(f"{label}: {_joined(feedback)([point.name for point in points])}")
+        if (quote := shown_quote(points)) and label in _QUOTED:
+            lines.append(f"{_QUOTED[label]}: “{quote}”")
     lines.append(f"Next: {_NEXT[feedback.step]}{f' {feedback.focus}' if feedback.focus else ''}")
     return "\n".join(lines)
 
 
-def _listed(points: Sequence[Point]) -> str:
-    """Names with quotations; a quotation that serves several points stands once."""
-    quoted: set[str] = set()
-    told: list[str] = []
-    for point in points:
-        is_new = point.quote is not None and point.quote not in quoted
-        told.append(f"{point.name} (“{point.quote}”)" if is_new else point.name)
-        quoted.add(point.quote or "")
-    return "; ".join(told)
+def _joined(feedback: Feedback) -> Callable[[Sequence[str]], str]:
+    """Names stand in the notes as they shall stand in the text, so that they can be copied."""
+    return phrases_ko.joined if feedback.language == "ko" else phrases_en.joined
 
 
+_QUOTED = {"Good": "Good words", "Mixed up": "Mixed-up words"}
 _BANDS: dict[Band, str] = {
     Band.FULL: "very good",
     Band.MOST: "good",

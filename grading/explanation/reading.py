@@ -7,7 +7,8 @@ goes wrong in a plain RNN" is a name, not a reproach.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from grading.explanation import cues
@@ -19,11 +20,15 @@ Tone = Literal["praise", "miss", "correct", "vague", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """A part of a sentence with one tone; ``positions`` of the key points that it names."""
+    """A part of a sentence with one tone: the ``positions`` of key points that it names, the ``quotes`` it holds,
+    and the number of its ``sentence``.
+    """
 
     text: str
     tone: Tone
     positions: frozenset[int]
+    quotes: tuple[str, ...] = ()
+    sentence: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +48,13 @@ class Reading:
 def read(text: str, feedback: Feedback) -> Reading:
     """``text`` read as feedback about the points of ``feedback``."""
     line = plain(text)
-    quotes = tuple(match.group(1).rstrip("….,") for match in _QUOTE.finditer(line) if match.group(1).strip("….,"))
-    marked = _marked(_QUOTE.sub(" ", line), feedback.points)
+    quotes = [match.group(1).rstrip("….,") for match in _QUOTE.finditer(line)]
+    numbers = iter(range(len(quotes)))
+    marked = _marked(_QUOTE.sub(lambda _: f" ⟪{next(numbers)}⟫ ", line), feedback.points)
     clauses: list[Clause] = []
-    for sentence in _SENTENCE_END.split(marked):
-        clauses += _clauses(sentence, feedback)
-    return Reading(clauses=tuple(clauses), quotes=quotes, own_words=_MARK.sub(" ", marked))
+    for number, sentence in enumerate(_SENTENCE_END.split(marked)):
+        clauses += [replace(clause, sentence=number) for clause in _clauses(sentence, feedback, quotes)]
+    return Reading(clauses=tuple(clauses), quotes=tuple(filter(None, quotes)), own_words=_MARK.sub(" ", marked))
 
 
 def _marked(text: str, points: tuple[Point, ...]) -> str:
@@ -59,18 +65,19 @@ def _marked(text: str, points: tuple[Point, ...]) -> str:
     return text
 
 
-def _clauses(sentence: str, feedback: Feedback) -> list[Clause]:
+def _clauses(sentence: str, feedback: Feedback, quotes: Sequence[str]) -> list[Clause]:
     """The clauses of one sentence; one without a cue of its own goes on in the tone before it."""
     found: list[Clause] = []
     tone: Tone = "none"
     for part in _CLAUSE_END[feedback.language].split(sentence):
         own = _tone(part, feedback.language)
         tone = own if own != "none" else tone
-        found.append(Clause(text=part, tone=tone, positions=_positions(part, feedback.points)))
+        held = tuple(quotes[int(number)] for number in _QUOTE_MARK.findall(part))
+        found.append(Clause(text=part, tone=tone, positions=_positions(part, feedback.points), quotes=held))
     # A cue at the end of a list holds for the whole list: "A, B and C are right".
     for index in range(len(found) - 2, -1, -1):
-        if found[index].tone == "none" and found[index].positions:
-            found[index] = Clause(text=found[index].text, tone=found[index + 1].tone, positions=found[index].positions)
+        if found[index].tone == "none" and (found[index].positions or found[index].quotes):
+            found[index] = replace(found[index], tone=found[index + 1].tone)
     return found
 
 
@@ -83,7 +90,7 @@ def _tone(part: str, language: Language) -> Tone:
 
 
 def _positions(part: str, points: tuple[Point, ...]) -> frozenset[int]:
-    marked = {int(position) for position in _MARK.findall(part)}
+    marked = {int(position) for position in _POINT_MARK.findall(part)}
     stems = set(content_stems(_MARK.sub(" ", part)))
     return frozenset(marked | {point.position for point in points if _is_told(stems, point, points)})
 
@@ -103,7 +110,9 @@ _TONES: tuple[tuple[Tone, dict[Language, re.Pattern[str]]], ...] = (
     ("praise", cues.PRAISES),
 )
 _QUOTE = re.compile(r"[“\"]([^“”\"]*)[”\"]")
-_MARK = re.compile(r"⟦(\d+)⟧")
+_POINT_MARK = re.compile(r"⟦(\d+)⟧")
+_QUOTE_MARK = re.compile(r"⟪(\d+)⟫")
+_MARK = re.compile(r"⟦\d+⟧|⟪\d+⟫")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*[;:]\s+(?=[A-Z가-힣])")
 _CLAUSE_END: dict[Language, re.Pattern[str]] = {
     "en": re.compile(r"[,;]\s+|\s+[–—-]\s+|\s+(?=(?:but|and|while|however|although|whereas|though)\s)"),

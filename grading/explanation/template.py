@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from grading.explanation import phrases_en, phrases_ko
-from grading.explanation.feedback import Band, Feedback, Point, Step
+from grading.explanation.feedback import Band, Feedback, Point, Step, shown_quote
 
 #: Version of the wordings, part of an explanation's versions.
 TEMPLATE_VERSION = "1"
@@ -58,7 +58,7 @@ def _text(feedback: Feedback, *, quotes: int) -> str:
 
 def _complete_text(feedback: Feedback, phrases: ModuleType, *, is_quoting: bool) -> str:
     """Nothing is missing: no list of names, only what was well said."""
-    quote = _quote(feedback.covered)
+    quote = shown_quote(feedback.covered)
     praise = _pick(phrases.WELL_PUT, feedback, 1).format(quote=quote) if quote and is_quoting else ""
     return f"{_pick(phrases.COMPLETE, feedback, 0)}{praise} {_pick(phrases.NEXT[Step.EXTEND], feedback, 5)}"
 
@@ -67,14 +67,9 @@ def _told(
     feedback: Feedback, points: Sequence[Point], plain: Sequence[str], quoting: Sequence[str] | None, salt: int
 ) -> str:
     """One or two sentences that name points, with words of the student that show one of them."""
-    quote = _quote(points) if quoting else None
+    quote = shown_quote(points) if quoting else None
     wordings = quoting if quoting and quote else plain
     return _pick(wordings, feedback, salt).format(quote=quote, **_forms(feedback, points))
-
-
-def _quote(points: Sequence[Point]) -> str | None:
-    """The shortest quotation on these points: short ones read best inside a sentence."""
-    return min((point.quote for point in points if point.quote), key=len, default=None)
 
 
 def _next_step(feedback: Feedback, phrases: ModuleType) -> str:

@@ -1,0 +1,197 @@
+"""Template first, the model's text where it passes, the template with reasons where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from config.settings import load_settings
+from grading.domain import Flag
+from grading.errors import ModelError
+from grading.explanation.errors import GeneratorRefused, GeneratorUnavailable
+from grading.explanation.explainer import Explainer, Item, load_explainer
+from grading.explanation.feedback import Feedback, feedback_from
+from grading.explanation.generators import LocalGenerator
+from grading.explanation.template import template_text
+from tests.unit.explanation_builders import BIAS_ANSWER, make_assessment, make_korean_question, make_question
+
+GOOD = (
+    "Good start. You are right about what bias is. Look again at what variance is. Still missing: the effect of more"
+    " complexity."
+)
+
+
+class ScriptedGenerator:
+    """Says what a test tells it to; the shape of a generator, nothing of a model."""
+
+    def __init__(self, say: Callable[[Feedback], str], languages: frozenset[str] = frozenset({"en"})) -> None:
+        self.say = say
+        self.asked: list[Feedback] = []
+        self._languages = languages
+
+    @property
+    def languages(self) -> frozenset[str]:
+        return self._languages
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return {"explainer": "scripted"}
+
+    def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
+        self.asked += feedbacks
+        return [self.say(feedback) for feedback in feedbacks]
+
+
+def bias_item(*verdicts: str, flags: frozenset[Flag] = frozenset()) -> Item:
+    judged = verdicts or ("covered", "contradicted", "missing")
+    fraction = 0.0 if flags else 0.4
+    return make_question(), BIAS_ANSWER, make_assessment(judged, fraction=fraction, flags=flags)
+
+
+def test_without_a_model_the_template_serves() -> None:
+    [explanation] = Explainer().explain([bias_item()])
+    assert explanation.source == "TEMPLATE"
+    assert explanation.text == template_text(feedback_from(*bias_item()))
+    assert explanation.refused == ()
+    assert set(explanation.versions) == {"template", "checks"}
+
+
+def test_a_text_that_passes_is_served_as_the_models() -> None:
+    [explanation] = Explainer(ScriptedGenerator(lambda _: GOOD)).explain([bias_item()])
+    assert (explanation.text, explanation.source, explanation.refused) == (GOOD, "LLM", ())
+    assert explanation.versions["explainer"] == "scripted"
+
+
+def test_a_text_that_fails_is_replaced_and_the_reasons_are_kept() -> None:
+    [explanation] = Explainer(ScriptedGenerator(lambda _: "Perfect, 10/10.")).explain([bias_item()])
+    assert explanation.source == "TEMPLATE"
+    assert explanation.text == template_text(feedback_from(*bias_item()))
+    assert any(reason.startswith("score") for reason in explanation.refused)
+    assert any(reason.startswith("not_named") for reason in explanation.refused)
+
+
+@pytest.mark.parametrize("error", [GeneratorUnavailable("busy"), GeneratorRefused("no key")])
+def test_a_model_that_fails_stops_nobody(error: Exception) -> None:
+    def fail(_: Feedback) -> str:
+        raise error
+
+    explanations = Explainer(ScriptedGenerator(fail)).explain([bias_item(), bias_item()])
+    assert [each.source for each in explanations] == ["TEMPLATE", "TEMPLATE"]
+    assert all(type(error).__name__ in each.refused[0] for each in explanations)
+
+
+def test_a_mistake_in_the_program_is_not_hidden() -> None:
+    def fail(_: Feedback) -> str:
+        raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        Explainer(ScriptedGenerator(fail)).explain([bias_item()])
+
+
+def test_gated_answers_never_reach_the_model() -> None:
+    generator = ScriptedGenerator(lambda _: GOOD)
+    [explanation] = Explainer(generator).explain([bias_item("missing", flags=frozenset({Flag.DONT_KNOW}))])
+    assert generator.asked == []
+    assert explanation.source == "TEMPLATE"
+
+
+def test_a_language_that_the_model_cannot_write_stays_with_the_template() -> None:
+    generator = ScriptedGenerator(lambda _: GOOD)
+    korean = (make_korean_question(), "편향은 오차예요", make_assessment(["covered", "missing", "missing"]))
+    explanations = Explainer(generator).explain([korean, bias_item()])
+    assert [feedback.language for feedback in generator.asked] == ["en"]
+    assert [each.source for each in explanations] == ["TEMPLATE", "LLM"]
+
+
+def test_a_model_that_writes_korean_is_asked_in_korean() -> None:
+    text = "편향의 뜻을 잘 설명했어요. 아직 빠진 것: 분산의 뜻, 복잡도가 커질 때의 변화."
+    generator = ScriptedGenerator(lambda _: text, languages=frozenset({"en", "ko"}))
+    korean = (make_korean_question(), "편향은 오차예요", make_assessment(["covered", "missing", "missing"]))
+    [explanation] = Explainer(generator).explain([korean])
+    assert (explanation.text, explanation.source) == (text, "LLM")
+
+
+def test_explanations_come_in_the_order_of_the_items() -> None:
+    generator = ScriptedGenerator(lambda feedback: GOOD if feedback.contradicted else "nonsense")
+    items = [bias_item("missing", "missing", "missing"), bias_item(), bias_item("covered", "covered", "covered")]
+    assert [each.source for each in Explainer(generator).explain(items)] == ["TEMPLATE", "LLM", "TEMPLATE"]
+
+
+def test_nothing_to_explain_is_nothing_explained() -> None:
+    generator = ScriptedGenerator(lambda _: GOOD)
+    assert Explainer(generator).explain([]) == []
+
+
+def test_the_template_setting_loads_no_model(tmp_path: Path) -> None:
+    explainer = load_explainer(load_settings(explainer="template", data_dir=tmp_path))
+    assert explainer.explain([bias_item()])[0].source == "TEMPLATE"
+    assert not (tmp_path / "models").exists()
+
+
+def test_the_server_setting_asks_the_server(httpserver: HTTPServer, tmp_path: Path) -> None:
+    reply = {"choices": [{"message": {"content": GOOD}}]}
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(reply)
+    settings = load_settings(
+        explainer="server", explainer_url=httpserver.url_for("/v1"), explainer_model="tutor", data_dir=tmp_path
+    )
+    [explanation] = load_explainer(settings).explain([bias_item()])
+    assert (explanation.text, explanation.source) == (GOOD, "LLM")
+    assert explanation.versions["explainer"].startswith("tutor@")
+
+
+def test_the_local_setting_loads_a_folder_without_adapter(tiny_lm_folder: Path, tmp_path: Path) -> None:
+    settings = load_settings(explainer_model=str(tiny_lm_folder), explainer_adapter="", data_dir=tmp_path)
+    [explanation] = load_explainer(settings).explain([bias_item()])
+    # Random weights write nothing that passes.
+    assert explanation.source == "TEMPLATE"
+    assert explanation.refused
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    settings = load_settings(explainer_model=str(tmp_path / "nowhere"), explainer_adapter="", data_dir=tmp_path)
+    with pytest.raises(ModelError, match="EXPLAINER_MODEL"):
+        load_explainer(settings)
+
+
+def test_the_local_generator_gives_the_same_text_alone_and_in_a_batch(tiny_lm_folder: Path) -> None:
+    generator = LocalGenerator(tiny_lm_folder)
+    feedbacks = [feedback_from(*bias_item(*verdicts)) for verdicts in (("covered", "missing"), ("missing",), ())]
+    together = generator.rewrite(feedbacks)
+    assert len(together) == 3
+    assert together == generator.rewrite(feedbacks)
+    assert all("\n" not in text for text in together)
+
+
+def test_more_feedback_than_a_batch_comes_back_in_order(tiny_lm_folder: Path) -> None:
+    generator = LocalGenerator(tiny_lm_folder)
+    short, long = feedback_from(*bias_item("missing")), feedback_from(*bias_item())
+    texts = generator.rewrite([short, long] * 7)
+    assert len(texts) == 14
+    assert set(texts[0::2]) == {texts[0]}
+    assert set(texts[1::2]) == {texts[1]}
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GeneratorRefused, match="cannot load"):
+        LocalGenerator(tmp_path)
+
+
+def test_a_model_without_chat_template_is_refused(tiny_lm_folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from tests.conftest_lm import build_tiny_tokenizer
+
+    folder = tmp_path / "no-template"
+    shutil.copytree(tiny_lm_folder, folder, ignore=shutil.ignore_patterns("chat_template*", "tokenizer*"))
+    build_tiny_tokenizer(None).save_pretrained(folder)
+    with pytest.raises(GeneratorRefused, match="no chat template"):
+        LocalGenerator(folder)
+
+
+def test_versions_name_the_model(tiny_lm_folder: Path) -> None:
+    versions = LocalGenerator(tiny_lm_folder, name="tiny").versions
+    assert versions["explainer"] == "tiny"
+    assert "adapter" not in versions

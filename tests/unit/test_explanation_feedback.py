@@ -1,0 +1,150 @@
+"""The feedback object: bands, points, gates and the one next step."""
+
+from __future__ import annotations
+
+import pytest
+
+from grading.domain import Flag, KeyPoint, Question, Verdict
+from grading.explanation.feedback import GATES, Band, Step, feedback_from
+from tests.unit.explanation_builders import (
+    BIAS_ANSWER,
+    make_assessment,
+    make_feedback,
+    make_korean_question,
+    make_question,
+)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "band"),
+    [
+        (1.0, Band.FULL),
+        (0.9, Band.FULL),
+        (0.89, Band.MOST),
+        (0.65, Band.MOST),
+        (0.64, Band.HALF),
+        (0.35, Band.HALF),
+        (0.34, Band.LITTLE),
+        (0.1, Band.LITTLE),
+        (0.09, Band.NONE),
+        (0.0, Band.NONE),
+    ],
+)
+def test_the_band_follows_the_fraction(fraction: float, band: Band) -> None:
+    assert make_feedback(fraction=fraction).band is band
+
+
+def test_points_are_sorted_by_verdict_and_carry_their_names() -> None:
+    feedback = make_feedback(("covered", "partial", "missing"))
+    assert [point.name for point in feedback.covered] == ["what bias is"]
+    assert [point.name for point in feedback.partial] == ["what variance is"]
+    assert [point.name for point in feedback.missing] == ["the effect of more complexity"]
+    assert feedback.contradicted == ()
+    assert [point.position for point in feedback.points] == [0, 1, 2]
+
+
+def test_covered_points_carry_the_students_words() -> None:
+    feedback = make_feedback()
+    assert feedback.covered[0].quote == "High bias means that the model is too simple and underfits"
+
+
+def test_missing_points_never_carry_words() -> None:
+    feedback = make_feedback(("missing", "missing", "missing"), evidence={0: "some", 1: "words", 2: "here"})
+    assert all(point.quote is None for point in feedback.missing)
+
+
+def test_words_that_are_mixed_up_are_not_praised_for_another_point() -> None:
+    sentence = "Bias and variance both fall with more data."
+    feedback = make_feedback(("covered", "contradicted", "missing"), evidence={0: sentence, 1: sentence})
+    assert feedback.covered[0].quote is None
+    assert feedback.contradicted[0].quote == sentence.rstrip(".")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "step", "focus"),
+    [
+        (("covered", "contradicted", "missing"), Step.FIX, "what variance is"),
+        (("covered", "covered", "missing"), Step.ADD, "the effect of more complexity"),
+        (("covered", "partial", "covered"), Step.SHARPEN, "what variance is"),
+        (("covered", "covered", "covered"), Step.EXTEND, None),
+        (("partial", "partial", "missing"), Step.ADD, "the effect of more complexity"),
+        (("missing", "missing", "missing"), Step.ADD, "what bias is"),
+    ],
+)
+def test_there_is_one_next_step_on_the_heaviest_point(verdicts: tuple[str, ...], step: Step, focus: str | None) -> None:
+    feedback = make_feedback(verdicts)
+    assert (feedback.step, feedback.focus) == (step, focus)
+
+
+def test_complete_means_that_every_point_is_covered() -> None:
+    assert make_feedback(("covered", "covered", "covered"), fraction=1.0).is_complete
+    assert not make_feedback(("covered", "covered", "partial"), fraction=0.9).is_complete
+
+
+@pytest.mark.parametrize("flag", GATES)
+def test_a_flag_on_an_answer_that_earned_nothing_opens_a_fixed_text(flag: Flag) -> None:
+    assessment = make_assessment(["missing"] * 3, fraction=0.0, flags=frozenset({flag}))
+    feedback = feedback_from(make_question(), "whatever", assessment)
+    assert feedback.gate is flag
+    assert feedback.points == ()
+    assert feedback.focus == "what bias is"
+
+
+@pytest.mark.parametrize("flag", [Flag.INSTRUCTION, Flag.QUESTION_COPIED, Flag.OFF_TOPIC, Flag.DONT_KNOW])
+def test_an_answer_that_earned_points_beside_the_flag_is_worded(flag: Flag) -> None:
+    assessment = make_assessment(["covered", "missing", "missing"], fraction=0.4, flags=frozenset({flag}))
+    assert feedback_from(make_question(), BIAS_ANSWER, assessment).gate is None
+
+
+def test_a_pasted_model_answer_gets_its_fixed_text_even_with_full_points() -> None:
+    assessment = make_assessment(["covered"] * 3, fraction=1.0, flags=frozenset({Flag.MODEL_ANSWER_PASTED}))
+    assert feedback_from(make_question(), BIAS_ANSWER, assessment).gate is Flag.MODEL_ANSWER_PASTED
+
+
+@pytest.mark.parametrize("flag", sorted(set(Flag) - set(GATES)))
+def test_other_flags_change_no_text(flag: Flag) -> None:
+    assessment = make_assessment(["missing"] * 3, fraction=0.0, flags=frozenset({flag}))
+    assert feedback_from(make_question(), "whatever", assessment).gate is None
+
+
+def test_blank_wins_over_every_other_flag() -> None:
+    assessment = make_assessment(["missing"] * 3, fraction=0.0, flags=frozenset(Flag))
+    assert feedback_from(make_question(), "", assessment).gate is Flag.BLANK
+
+
+def test_korean_questions_get_korean_feedback_and_others_english() -> None:
+    assessment = make_assessment(["missing"] * 3)
+    assert feedback_from(make_korean_question(), "x", assessment).language == "ko"
+    assert feedback_from(make_question(language="de"), "x", assessment).language == "en"
+
+
+def test_a_question_without_key_points_is_told_by_parts_of_its_model_answer() -> None:
+    question = make_question(key_points=())
+    feedback = feedback_from(question, "x", make_assessment(["covered", "missing", "missing"]))
+    assert len(feedback.missing) == 2
+    assert len({point.name for point in feedback.points}) == 3
+    assert all(point.name not in question.model_answers[0] for point in feedback.missing)
+
+
+def test_a_verdict_on_a_point_that_the_question_lost_is_told_without_its_name() -> None:
+    question = make_question(key_points=make_question().key_points[:1])
+    feedback = feedback_from(question, "x", make_assessment(["covered", "missing", "missing"]))
+    assert [point.name for point in feedback.missing] == ["the other parts of the question"]
+
+
+def test_names_are_one_line_without_a_full_stop() -> None:
+    question = Question(
+        prompt="Why?", model_answers=("Because.",), key_points=(KeyPoint(position=0, name=" the\nreason. ", text="t"),)
+    )
+    feedback = feedback_from(question, "x", make_assessment([Verdict.MISSING]))
+    assert feedback.missing[0].name == "the reason"
+
+
+def test_the_variant_is_stable_and_differs_between_answers() -> None:
+    variants = {make_feedback(answer=f"answer {number}").variant for number in range(20)}
+    assert len(variants) == 20
+    assert make_feedback(answer="same").variant == make_feedback(answer="same").variant
+
+
+def test_a_lone_surrogate_in_an_answer_breaks_nothing() -> None:
+    assert make_feedback(answer="bad \ud800 character").variant >= 0
