@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finetune.grader_training import (
+from finetune.grader_training import question_of, train_head
+from finetune.head_card import head_card
+from finetune.head_fitting import (
     TrainingAnswer,
     calibration_curve,
     conformal_interval,
     cross_calibrated,
     cross_validated,
     fit,
-    question_of,
-    train_head,
 )
-from finetune.head_card import head_card
 from finetune.made_up_answers import made_up_answers, negated_sentence
 from grading.domain import Verdict
 from grading.encoder import Encoder
