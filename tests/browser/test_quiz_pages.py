@@ -1,0 +1,220 @@
+"""The pages in a real browser: drafts that save themselves, results that update themselves, accessibility.
+
+Launches are stored as in the tests of pages; the way through an LMS is tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import cast
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from config.settings import Settings
+from lti_tool import create_app
+from lti_tool.launch.access import SESSION_COOKIE
+from lti_tool.questions.bank import find_samples, question_from_sample
+from lti_tool.submissions import views
+from tests.course_actors import Course, Person
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+Opens = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert path, "no Chromium found: install it, e.g. `apt-get install chromium`"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def course(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Course]:
+    """A course whose tool answers on a port of its own, with a quiz of two questions."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    # No broker runs here; grades are recorded by the tests.
+    monkeypatch.setattr(views, "wake_grading", lambda ids: None)
+    app = create_app(settings.model_copy(update={"web_port": port}))
+    database = app.extensions["mlquiz"].database
+    server = make_server("localhost", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    course = Course.open(app, database)
+    samples = [sample for sample in find_samples("en") if sample.id in ("overfitting", "dropout")]
+    course.has_quiz(*[question_from_sample(sample, Decimal(5)) for sample in samples], title="Week 3")
+    yield course
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    database.close()
+
+
+@pytest.fixture
+def opens(browser: Browser, course: Course) -> Iterator[Opens]:
+    """Open a person's launch in a window of their own; what the browser complains about fails the test."""
+    complaints: list[str] = []
+    contexts = []
+    base = f"http://localhost:{course.app.extensions['mlquiz'].settings.web_port}"
+
+    def open_page(person: Person, address: str = "", *, width: int = 700, dark: bool = False) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", locale="en-GB"
+        )
+        contexts.append(context)
+        context.add_cookies(
+            [
+                {
+                    "name": SESSION_COOKIE,
+                    "value": person.secret,
+                    "domain": "localhost",
+                    "path": f"/launches/{person.launch_id}/",
+                    "secure": True,
+                    "httpOnly": True,
+                    "sameSite": "None",
+                }
+            ]
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        page.goto(f"{base}/launches/{person.launch_id}/{address}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def begins(opens: Opens, person: Person, **window: object) -> Page:
+    page = opens(person, **window)
+    page.click("#begin-form button")
+    page.wait_for_selector("#answers-form")
+    return page
+
+
+def check_accessible(page: Page) -> None:
+    """No violation of WCAG that axe finds, and nothing wider than the window."""
+    result = Axe().run(page)
+    assert result.violations_count == 0, result.generate_report()
+    too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert cast(int, too_wide) <= 0
+
+
+def test_an_answer_saves_itself_and_survives_a_reload(course: Course, opens: Opens) -> None:
+    page = begins(opens, course.learner())
+    field, state = page.locator("textarea").first, page.locator(".save-state").first
+    field.fill("Units are switched off\nat random.")
+    expect(state).to_contain_text("Saved", timeout=5000)
+    page.reload()
+    expect(field).to_have_value("Units are switched off\nat random.")
+    expect(state).to_contain_text("Saved")
+
+
+def test_an_answer_that_could_not_be_saved_is_kept_in_the_browser(course: Course, opens: Opens) -> None:
+    page = begins(opens, course.learner())
+    field, state = page.locator("textarea").first, page.locator(".save-state").first
+    page.route("**/drafts/*", lambda route: route.abort())
+    field.fill("Written without a network.")
+    expect(state).to_contain_text("Not saved yet", timeout=5000)
+    expect(page.locator("#save-announcement")).to_contain_text("keep this page open")
+    page.reload()
+    expect(field).to_have_value("Written without a network.")
+    page.unroute("**/drafts/*")
+    expect(state).to_contain_text("Saved", timeout=10_000)
+    assert page.evaluate("localStorage.length") == 0, "the copy goes once the server has the text"
+    expect(page.locator("#save-announcement")).to_contain_text("Saved again.")
+
+
+def test_a_text_written_elsewhere_since_is_not_overwritten(course: Course, opens: Opens) -> None:
+    learner = course.learner()
+    page = begins(opens, learner)
+    field = page.locator("textarea").first
+    page.route("**/drafts/*", lambda route: route.abort())
+    field.fill("From the train.")
+    expect(page.locator(".save-state").first).to_contain_text("Not saved yet", timeout=5000)
+    at_home = learner.get()
+    address = str(at_home.soup.select("textarea")[0]["data-save-url"])
+    learner.post(address, {"answer": "From home.", "csrf_token": learner.token()})
+    page.reload()
+    expect(field).to_have_value("From home.")
+    page.unroute("**/drafts/*")
+    page.click("text=Use the newer text kept in this browser")
+    expect(field).to_have_value("From the train.")
+    expect(page.locator(".save-state").first).to_contain_text("Saved", timeout=10_000)
+
+
+def test_what_is_typed_last_is_what_is_handed_in(course: Course, opens: Opens) -> None:
+    page = begins(opens, course.learner())
+    field = page.locator("textarea").first
+    page.route("**/drafts/*", lambda route: (page.wait_for_timeout(300), route.continue_()))
+    field.fill("First thought.")
+    page.wait_for_timeout(1100)
+    field.fill("Second thought.")
+    page.click("button[value=hand-in]")
+    page.wait_for_selector("#hand-in-form")
+    page.click("#hand-in-form button")
+    expect(page.locator(".quote").first).to_have_text("Second thought.")
+
+
+def test_the_result_updates_itself_and_says_so_once(course: Course, opens: Opens) -> None:
+    learner = course.learner()
+    page = begins(opens, learner)
+    page.locator("textarea").first.fill("Units are switched off.")
+    page.click("button[value=hand-in]")
+    page.click("#hand-in-form button")
+    expect(page.get_by_text("Received. The score comes in a moment.")).to_be_visible()
+    check_accessible(page)
+    course.grades(learner, fraction=0.7)
+    expect(page.locator(".total__points")).to_have_text("3.5", timeout=10_000)
+    expect(page.get_by_role("status")).to_contain_text("All answers are scored: 3.5 of 10 points.")
+    check_accessible(page)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
+def test_pages_are_accessible_in_a_frame_and_on_a_phone(course: Course, opens: Opens, width: int, dark: bool) -> None:
+    learner, teacher, author = course.learner(name="X" * 200), course.instructor(), course.author()
+    page = opens(learner, width=width, dark=dark)
+    check_accessible(page)
+    check_accessible(begins(opens, learner, width=width, dark=dark))
+    for address in ("results", "quiz", f"quizzes/{course.quiz_id}/", f"quizzes/{course.quiz_id}/preview"):
+        check_accessible(opens(teacher, address, width=width, dark=dark))
+    for address in ("quizzes", f"quizzes/{course.quiz_id}/bank", f"quizzes/{course.quiz_id}/questions/new"):
+        check_accessible(opens(author, address, width=width, dark=dark))
+
+
+def test_the_bank_narrows_while_typing(course: Course, opens: Opens) -> None:
+    page = opens(course.author(), f"quizzes/{course.quiz_id}/bank")
+    page.fill("#text", "gradient boosting")
+    expect(page.locator("li[data-text]:visible")).to_have_count(1)
+    page.fill("#text", "xyzzy")
+    expect(page.locator("#none-found")).to_be_visible()
+
+
+def test_rows_are_added_to_the_question_form(course: Course, opens: Opens) -> None:
+    page = opens(course.author(), f"quizzes/{course.quiz_id}/questions/new")
+    page.click("text=One more key point")
+    rows = page.locator("[data-key-point-row]")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(2).get_by_label("Weight")).to_have_value("1")
+    rows.nth(2).get_by_label("Name").fill("a third point")
+    check_accessible(page)
