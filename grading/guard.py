@@ -68,6 +68,8 @@ def is_dont_know(text: str, question: Question) -> bool:
     said = [part for part in sentences(text) if _DONT_KNOW.search(part)]
     if not said:
         return bool(_SHORT_PASS.fullmatch(text.strip()))
+    if any(_is_statement(part) for part in sentences(text) if part not in said):
+        return False
     prompt_terms = set(terms(question.prompt))
     rest = " ".join(_DONT_KNOW.sub(" ", part) for part in sentences(text))
     left = [word for word in words(_SMALL_TALK.sub(" ", rest)) if _is_content(word, prompt_terms)]
@@ -87,6 +89,12 @@ def is_model_answer(kept: list[str], question: Question) -> bool:
         if len(parts) > 1 and parts <= {squeezed(part) for part in kept}:
             return True
     return False
+
+
+def _is_statement(part: str) -> bool:
+    """Whether a sentence asserts something, the question's own words included, however little it is."""
+    content = [word for word in words(_SMALL_TALK.sub(" ", part)) if _is_content(word, set())]
+    return not part.endswith(("?", "？")) and len(content) >= 4
 
 
 def _is_content(word: str, prompt_terms: set[str]) -> bool:

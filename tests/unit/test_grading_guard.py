@@ -90,6 +90,11 @@ def test_an_answer_with_doubts_is_still_an_answer(text: str) -> None:
     assert Flag.DONT_KNOW not in result.flags
 
 
+def test_one_short_statement_before_a_doubt_is_an_answer() -> None:
+    assert not is_dont_know("조기 종료는 검증 손실을 보고 학습을 끝낸다. 언제 멈추는지는 잘 모르겠다.", KOREAN)
+    assert not is_dont_know("It ends training when validation gets worse. I don't know how you choose.", ENGLISH)
+
+
 def test_korean_doubts_beside_an_answer_are_no_refusal() -> None:
     text = "검증 손실이 계속 커지면 학습을 멈추고 가장 좋았던 가중치를 씁니다. 나머지는 기억이 안 나요."
     assert not is_dont_know(text, KOREAN)
