@@ -30,11 +30,11 @@ class ModelError(GradingError):
     """A model that a setting names cannot be used."""
 
 
-class ModelMissing(ModelError):  # noqa: N818 (named by its cause)
+class ModelMissing(ModelError):
     """The package, folder or adapter is not there."""
 
 
-class ModelBroken(ModelError):  # noqa: N818 (named by its cause)
+class ModelBroken(ModelError):
     """The files are there, but are damaged, incomplete or of another format."""
 
 
@@ -42,11 +42,11 @@ class ModelStorageError(ModelError):
     """A model cannot be written to the folder of unpacked models."""
 
 
-class HeadBroken(GradingError):  # noqa: N818 (named by its cause)
+class HeadBroken(GradingError):
     """The scoring head's folder is damaged or of a format that this version does not know."""
 
 
-class QuestionUnusable(GradingError):  # noqa: N818 (named by its cause)
+class QuestionUnusable(GradingError):
     """A question has no model answer with content, so that nothing can be graded against it."""
 
     permanent: ClassVar[bool] = True
