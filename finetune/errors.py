@@ -15,13 +15,13 @@ class FinetuneError(Exception):
     """A training could not start or go on; the message says what to change."""
 
 
-class TooFewExamples(FinetuneError):  # noqa: N818 (named by its cause)
+class TooFewExamples(FinetuneError):
     """There are not enough questions to train on some and to judge on others."""
 
 
-class ModelUnsuitable(FinetuneError):  # noqa: N818 (named by its cause)
+class ModelUnsuitable(FinetuneError):
     """The base model has no chat template or is not built of layers that LoRA finds."""
 
 
-class RunMismatch(FinetuneError):  # noqa: N818 (named by its cause)
+class RunMismatch(FinetuneError):
     """The output folder holds another run; resuming would mix the two."""

@@ -17,15 +17,15 @@ class ExplanationError(Exception):
     permanent = False
 
 
-class GeneratorUnavailable(ExplanationError):  # noqa: N818 (named by its cause)
+class GeneratorUnavailable(ExplanationError):
     """The server did not answer in time, could not be reached or is overloaded."""
 
 
-class GeneratorRefused(ExplanationError):  # noqa: N818 (named by its cause)
+class GeneratorRefused(ExplanationError):
     """The model folder does not fit or the server refused the request; somebody must change a setting."""
 
     permanent = True
 
 
-class GeneratorReplyInvalid(ExplanationError):  # noqa: N818 (named by its cause)
+class GeneratorReplyInvalid(ExplanationError):
     """The server's reply is too large, not JSON, or lacks the text."""

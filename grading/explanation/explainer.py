@@ -28,7 +28,7 @@ _BUNDLED_LANGUAGES = frozenset({"en"})
 class Explanation:
     """Plain text for a student; ``refused`` says why a language model's text was not taken, empty if none was asked.
 
-    ``versions`` names everything that produced the text: template, checks, prompt, model, adapter.
+    ``versions`` names everything that took part: template, checks and, where a model was asked, prompt, model, adapter.
     """
 
     text: str
@@ -66,14 +66,16 @@ class Explainer:
             return [error] * len(feedbacks)
 
     def _judged(self, proposal: str | ExplanationError, feedback: Feedback, item: Item) -> Explanation:
-        if isinstance(proposal, ExplanationError):
-            return _from_template(feedback, refused=(f"{type(proposal).__name__}: {proposal}",))
-        question, answer, _ = item
-        problems = problems_in(proposal, feedback, question, answer)
-        if problems:
-            return _from_template(feedback, refused=tuple(str(problem) for problem in problems))
+        """The proposal if nothing speaks against it, else the template's text with the reasons."""
         versions = {**_VERSIONS, **(self._generator.versions if self._generator else {})}
-        return Explanation(text=proposal, source="LLM", versions=versions)
+        if isinstance(proposal, ExplanationError):
+            refused = (f"{type(proposal).__name__}: {proposal}",)
+        else:
+            question, answer, _ = item
+            refused = tuple(str(problem) for problem in problems_in(proposal, feedback, question, answer))
+            if not refused:
+                return Explanation(text=proposal, source="LLM", versions=versions)
+        return Explanation(text=template_text(feedback), source="TEMPLATE", refused=refused, versions=versions)
 
 
 def load_explainer(settings: Settings) -> Explainer:
@@ -97,8 +99,8 @@ def load_explainer(settings: Settings) -> Explainer:
     return Explainer(generator)
 
 
-def _from_template(feedback: Feedback, refused: tuple[str, ...] = ()) -> Explanation:
-    return Explanation(text=template_text(feedback), source="TEMPLATE", refused=refused, versions=_VERSIONS)
+def _from_template(feedback: Feedback) -> Explanation:
+    return Explanation(text=template_text(feedback), source="TEMPLATE", versions=_VERSIONS)
 
 
 _VERSIONS: Mapping[str, str] = {"template": TEMPLATE_VERSION, "checks": CHECKS_VERSION}

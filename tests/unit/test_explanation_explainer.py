@@ -71,6 +71,7 @@ def test_a_text_that_fails_is_replaced_and_the_reasons_are_kept() -> None:
     assert explanation.text == template_text(feedback_from(*bias_item()))
     assert any(reason.startswith("score") for reason in explanation.refused)
     assert any(reason.startswith("not_named") for reason in explanation.refused)
+    assert explanation.versions["explainer"] == "scripted"
 
 
 @pytest.mark.parametrize("error", [GeneratorUnavailable("busy"), GeneratorRefused("no key")])
