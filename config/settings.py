@@ -177,6 +177,14 @@ class Settings(BaseSettings):
         """Folder of unpacked models."""
         return self.data_path / "models"
 
+    def as_environment(self) -> dict[str, str]:
+        """These settings as environment variables: a child process then has the same ones. Holds secrets."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in values.items()
+        }
+
 
 class _FileSettings(PydanticBaseSettingsSource):
     """Reads ``NAME_FILE``: the path of a file with the value, the habit of container secrets."""

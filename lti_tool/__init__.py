@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
+from typing import TYPE_CHECKING
 
-from config.settings import Settings, load_settings
+if TYPE_CHECKING:  # the command line starts quicker without Flask
+    from flask import Flask
+
+    from config.settings import Settings
 
 __version__ = "0.1.0"
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application. The database pool opens with the first connection, so a server may fork before."""
+    from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from config.settings import load_settings
     from lti_tool import observability, web, worker
     from lti_tool.db import Database
     from lti_tool.gradebook.views import blueprint as gradebook

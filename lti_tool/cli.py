@@ -263,7 +263,9 @@ def platform_list(as_json: bool) -> None:
     with _database(settings) as database, database.transaction() as connection:
         registrations = list_registrations(connection)
     if as_json:
-        click.echo(json.dumps([{"id": item.id, "issuer": item.issuer, "client_id": item.client_id} for item in registrations]))
+        click.echo(
+            json.dumps([{"id": item.id, "issuer": item.issuer, "client_id": item.client_id} for item in registrations])
+        )
         return
     table = Table("id", "platform", "issuer", "client id", "login URL")
     for item in registrations:
@@ -304,7 +306,9 @@ def grade(question: str, references: tuple[str, ...], answer: str, language: str
         facts = asdict(assessment) | {"flags": sorted(assessment.flags), "explanation": explanation}
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
-    console.print(f"{assessment.fraction:.2f}  (between {assessment.low:.2f} and {assessment.high:.2f})", highlight=False)
+    console.print(
+        f"{assessment.fraction:.2f}  (between {assessment.low:.2f} and {assessment.high:.2f})", highlight=False
+    )
     if assessment.flags:
         console.print(f"flags: {', '.join(sorted(assessment.flags))}", highlight=False)
     console.print(explanation, highlight=False, markup=False)

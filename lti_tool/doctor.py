@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import requests
-from kombu import Connection as BrokerConnection
+from kombu.connection import Connection as BrokerConnection
 from kombu.exceptions import OperationalError
 
 from config.settings import Settings
@@ -42,13 +42,17 @@ def examine(settings: Settings) -> Iterator[Finding]:
         try:
             servers = stack.enter_context(embedded_servers(settings))
         except NotConfigured as error:
-            yield Finding(part="embedded servers", ok=False, detail=str(error), advice="set DATABASE_URL and BROKER_URL")
+            yield Finding(
+                part="embedded servers", ok=False, detail=str(error), advice="set DATABASE_URL and BROKER_URL"
+            )
         else:
             yield _look("PostgreSQL", lambda: _postgres(servers.database), "check DATABASE_URL and that it runs")
             yield _look("schema", lambda: _schema(servers.database), "run `mlquiz db upgrade`")
             yield _look("broker", lambda: _broker(servers.broker), "check BROKER_URL and that it runs")
     yield _look("S-BERT encoder", lambda: _encoder(settings), "set GRADER_MODEL to a hub id or a folder")
-    yield _look("explainer", lambda: _explainer(settings), "set EXPLAINER_MODEL, EXPLAINER_ADAPTER or EXPLAINER=template")
+    yield _look(
+        "explainer", lambda: _explainer(settings), "set EXPLAINER_MODEL, EXPLAINER_ADAPTER or EXPLAINER=template"
+    )
     yield _look("public address", lambda: _address(settings), "set PUBLIC_URL to the https address LMSs reach")
 
 

@@ -27,7 +27,9 @@ def _kept_secret(path: Path) -> str:
             raise NotConfigured(f"{path} is readable by others: run `chmod 600 {path}`, then start again")
         secret = path.read_text(encoding="ascii").strip()
     except OSError as error:
-        raise NotConfigured(f"{path} cannot be read or made ({error.strerror}): set SECRET_KEY or SECRET_KEY_FILE") from error
+        raise NotConfigured(
+            f"{path} cannot be read or made ({error.strerror}): set SECRET_KEY or SECRET_KEY_FILE"
+        ) from error
     if len(secret) < 32:
         raise NotConfigured(f"{path} is damaged: restore it from a backup (it encrypts the tool's private keys)")
     return secret

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from lti_tool.embedded.processes import end_of
 from lti_tool.errors import NotConfigured
 
 START_SECONDS = 120.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 10.0
 MAX_STARTS = 3
 PARENT_VARIABLE = "MLQUIZ_PARENT"
 _PR_SET_PDEATHSIG = 1
@@ -88,11 +88,10 @@ class Child:
         try:
             self.process.wait(max(deadline - time.monotonic(), 0.1))
         except subprocess.TimeoutExpired:
-            _log.warning("did not stop in time, killed", name=self.name)
-        try:  # the children of a pool are in its process group
+            # No harm: what it had in hand is still in the database and is done after the next start.
+            _log.info("killed at work", name=self.name)
+        with suppress(ProcessLookupError, PermissionError):  # the children of a pool are in its process group
             os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         self.process.wait()
 
 
@@ -150,7 +149,12 @@ def running_tool(settings: Settings, *, say: Callable[[str], None] = lambda text
         say("database schema")
         db.upgrade(servers.database)
         supervisor = Supervisor(settings=settings, servers=servers)
-        environment = {"DATABASE_URL": servers.database, "BROKER_URL": servers.broker}
+        environment = {
+            **settings.as_environment(),
+            "DATA_DIR": str(settings.data_path),
+            "DATABASE_URL": servers.database,
+            "BROKER_URL": servers.broker,
+        }
         watcher = threading.Thread(target=supervisor.watch, name="watcher", daemon=True)
         try:
             say("web server and workers")

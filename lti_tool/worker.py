@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import signal as signals
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import structlog
-from celery import Celery, Task
+from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
 from kombu.exceptions import OperationalError
 
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
     from grading.explanation.explainer import Explainer
     from grading.grader import Grader
     from lti_tool.gradebook.delivery import Delivery
+
+# Names of the tasks, so that a sender need not import what runs them.
+GRADE = "lti_tool.submissions.tasks.grade_submission"
+EXPLAIN = "lti_tool.gradebook.tasks.explain_pending"
+DELIVER = "lti_tool.gradebook.tasks.deliver_score"
+SWEEP = "lti_tool.gradebook.tasks.sweep"
 
 Queue = Literal["grade", "explain", "deliver"]
 QUEUES: tuple[Queue, ...] = ("grade", "explain", "deliver")
@@ -43,6 +51,12 @@ def configure(settings: Settings) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_default_queue="grade",
+        task_routes={
+            GRADE: {"queue": "grade"},
+            EXPLAIN: {"queue": "explain"},
+            DELIVER: {"queue": "deliver"},
+            SWEEP: {"queue": "deliver"},
+        },
         # A wake is worth nothing later than this: the sweep has found the row by then.
         task_publish_retry=False,
         broker_connection_retry_on_startup=True,
@@ -58,21 +72,31 @@ def configure(settings: Settings) -> Celery:
         enable_utc=True,
         beat_schedule={
             "sweep": {
-                "task": "lti_tool.gradebook.tasks.sweep",
+                "task": SWEEP,
                 "schedule": float(settings.sweep_seconds),
-                "options": {"queue": "deliver", "expires": float(settings.sweep_seconds)},
+                "options": {"expires": float(settings.sweep_seconds)},
             }
         },
     )
     return celery
 
 
-def wake(task: Task, *arguments: int) -> None:
-    """Send a task; a broker that is away is logged and no more: the sweep finds the row."""
+def wake(task_name: str, *arguments: int) -> bool:
+    """Send a task; ``False`` where the broker is away, which is logged and no more: the sweep finds the row."""
     try:
-        task.apply_async(arguments, ignore_result=True)
+        celery.send_task(task_name, arguments, ignore_result=True)
     except OperationalError as error:
-        _log.warning("broker away, the sweep will find it", task=task.name, error=str(error))
+        _log.warning("broker away, the sweep will find it", task=task_name, error=str(error))
+        return False
+    return True
+
+
+def in_background(work: Callable[[], object]) -> None:
+    """Do it in a thread after the answer to the request: nobody who hands in waits for a broker that is away."""
+    _background.submit(work)
+
+
+_background = ThreadPoolExecutor(1, thread_name_prefix="wake")
 
 
 class Workbench:
@@ -164,9 +188,9 @@ def _prepare_process(signal: object = None, **_: object) -> None:
     bench = workbench()
     try:
         if "grade" in queues:
-            _ = bench.grader
+            bench.grader  # noqa: B018 - loads it
         if "explain" in queues:
-            _ = bench.explainer
+            bench.explainer  # noqa: B018
     except Exception as error:
         _log.critical("worker cannot load its models", queues=queues, error=str(error))
         # Celery would start a new child for ever: the whole worker ends, and whoever started it sees that.

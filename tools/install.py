@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--torch-source", default="", help="pip options that say where torch comes from")
     parser.add_argument("--extras", default="embedded,practice,dev")
     options = parser.parse_args()
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 is, it gets here
         print(f"Python 3.11 or later is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11 …")  # noqa: T201
         return 1
     done = VENV / ".installed"

@@ -16,9 +16,7 @@ def main() -> None:
     frozen = subprocess.run(
         [sys.executable, "-m", "pip", "freeze", "--exclude-editable"], check=True, capture_output=True, text=True
     ).stdout
-    kept = [
-        line for line in frozen.splitlines() if "==" in line and line.split("==")[0].lower() not in LEFT_OUT
-    ]
+    kept = [line for line in frozen.splitlines() if "==" in line and line.split("==")[0].lower() not in LEFT_OUT]
     head = "# Made by `make lock`; used by `make install` as constraints (-c).\n"
     LOCK.write_text(head + "\n".join(sorted(kept, key=str.lower)) + "\n", encoding="utf-8")
 

@@ -50,7 +50,9 @@ def _settings() -> list[tuple[str, str, str]]:
         default = field.default
         if isinstance(default, SecretStr):
             default = default.get_secret_value()
-        shown = "" if default is PydanticUndefined else str(default).lower() if isinstance(default, bool) else str(default)
+        shown = (
+            "" if default is PydanticUndefined else str(default).lower() if isinstance(default, bool) else str(default)
+        )
         found.append((name.upper(), field.description or "", shown))
     return found
 

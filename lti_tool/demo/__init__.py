@@ -6,12 +6,12 @@ the end shows what the tool's database and the practice LMS's gradebook hold. Wh
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -28,7 +28,7 @@ from lti_tool.supervisor import Supervisor, running_tool, wait_for_http
 
 GRADING_SECONDS = 600.0
 
-_console = Console()
+_console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def run_demo(settings: Settings, *, once: bool) -> int:
@@ -37,15 +37,15 @@ def run_demo(settings: Settings, *, once: bool) -> int:
     _check_ports(settings)
     unpack_models(settings)
     with running_tool(settings, say=lambda text: _step(f"starting {text}")) as supervisor:
-        lms = _start_practice_lms(settings, supervisor)
+        lms = start_practice_lms(settings, supervisor)
         database = Database(supervisor.servers.database)
         try:
             lms.register(settings, database)
             _done("the practice LMS and the tool know each other (LTI 1.3: issuer, client id, keys)")
-            activity = _quiz_in_course(lms)
+            activity = quiz_in_course(lms)
             subs = lms.user_subs()
             for student in STUDENTS:
-                _answer(lms, activity, student, database, subs[student.slug])
+                answer_quiz(lms, activity, student, database, subs[student.slug])
             users = [subs[student.slug] for student in STUDENTS]
             rows, gradebook = _wait_for_grades(lms, database, users, supervisor)
         finally:
@@ -93,7 +93,8 @@ def unpack_models(settings: Settings) -> None:
             progress.update(task, completed=1.0, description="language model ready")
 
 
-def _start_practice_lms(settings: Settings, supervisor: Supervisor) -> PracticeLms:
+def start_practice_lms(settings: Settings, supervisor: Supervisor) -> PracticeLms:
+    """The practice LMS in a process of its own; it answers when this returns."""
     folder, url = settings.data_path / "practice_lms", f"http://127.0.0.1:{settings.practice_lms_port}"
     _step(f"starting the practice LMS at {url}")
     arguments = ("--folder", str(folder), "--port", str(settings.practice_lms_port))
@@ -102,7 +103,7 @@ def _start_practice_lms(settings: Settings, supervisor: Supervisor) -> PracticeL
     return PracticeLms(url, folder)
 
 
-def _quiz_in_course(lms: PracticeLms) -> Activity:
+def quiz_in_course(lms: PracticeLms) -> Activity:
     """The demo's quiz as an activity of the course; deep linking puts it there if it is not."""
     for activity in lms.activities():
         if activity.title == QUIZ_TITLE:
@@ -111,15 +112,16 @@ def _quiz_in_course(lms: PracticeLms) -> Activity:
     instructor = Visitor(lms_url=lms.url, slug=INSTRUCTOR)
     instructor.chooses_content()
     instructor.submits("/quizzes", {"title": QUIZ_TITLE, "language": "en", "max_attempts": "3"})
-    instructor.follows("/bank")
-    instructor.submits("/bank", {"sample": list(SAMPLE_IDS), "max_points": POINTS_EACH})
+    for sample_id in SAMPLE_IDS:  # one after the other: that is their order in the quiz
+        instructor.follows("/bank")
+        instructor.submits("/bank", {"sample": [sample_id], "max_points": POINTS_EACH})
     instructor.submits("/place")
     activity = next(activity for activity in lms.activities() if activity.title == QUIZ_TITLE)
     _done(f"the instructor added “{QUIZ_TITLE}” to the course by deep linking: {len(SAMPLE_IDS)} questions, graded")
     return activity
 
 
-def _answer(lms: PracticeLms, activity: Activity, student: Student, database: Database, sub: str) -> None:
+def answer_quiz(lms: PracticeLms, activity: Activity, student: Student, database: Database, sub: str) -> None:
     """Launch, answer, hand in; nothing if the student has done so in an earlier run."""
     with database.transaction() as connection:
         handed_in = [row for row in list_demo_rows(connection, lms.url, QUIZ_TITLE) if row.user_sub == sub]
@@ -220,7 +222,13 @@ def _done(text: str) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=_console) as progress:
         yield progress
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import requests
 from psycopg import Connection
@@ -113,7 +114,7 @@ class PracticeLms:
             if item["label"] == label
         ]
 
-    def _get(self, path: str) -> list | dict:
+    def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON
         response = requests.get(self.url + path, headers=self._headers, timeout=TIMEOUT_SECONDS)
         response.raise_for_status()
         return response.json()
@@ -173,7 +174,7 @@ def differences(rows: Sequence[DemoRow], gradebook: Sequence[GradebookEntry], us
             found.append(f"user {user}: grades add up to {graded}, the delivery says {sent.score_given}")
         if entry is None or entry.score is None:
             found.append(f"user {user}: the gradebook is empty, the database says {sent.score_given}")
-        elif abs(entry.score / entry.maximum - sent.score_given / sent.score_maximum) > TOLERANCE:
+        elif abs(entry.score / entry.maximum - graded / sum(row.max_points for row in of_user)) > TOLERANCE:
             found.append(f"user {user}: the gradebook says {entry.score}, the database {sent.score_given}")
         elif entry.comment != (sent.comment or ""):
             found.append(f"user {user}: the gradebook's comment is another one")

@@ -49,7 +49,7 @@ STUDENTS = (
             "it has never seen before.",
             "Precision tells you which fraction of the predicted positives is correct. I don't remember exactly what "
             "recall was.",
-            "It assigns each point to the nearest centroid and then recomputes each centroid as the mean of its points.",
+            "It assigns each point to the nearest centroid, then recomputes each centroid as the mean of its points.",
         ),
     ),
     Student(
@@ -58,7 +58,7 @@ STUDENTS = (
         answers=(
             "learns noise, bad on new data. train loss down, val loss up. more data / regularise / stop early",
             "precision = TP/(TP+FP), recall = TP/(TP+FN); higher threshold: fewer FP but more FN",
-            "assign to nearest centroid, move centroid to mean; lowers within-cluster squared distance; k must be chosen",
+            "assign to nearest centroid, move centroid to mean; lowers squared distance within clusters; k must be chosen",
         ),
     ),
     Student(

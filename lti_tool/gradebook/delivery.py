@@ -16,7 +16,7 @@ from psycopg import Connection
 from config.settings import Settings
 from lti_tool.db import Database
 from lti_tool.errors import DeliveryError
-from lti_tool.gradebook import store
+from lti_tool.gradebook import outbox
 from lti_tool.gradebook.ags import AgsClient, Score, StaleTimestamp
 from lti_tool.gradebook.comment import comment_text
 from lti_tool.launch.platforms import get_registration
@@ -42,12 +42,12 @@ class Delivery:
     def deliver(self, delivery_id: int) -> None:
         """One try for one row. Afterwards it is delivered, parked with a reason, or due again later."""
         with self._database.transaction() as connection:
-            if not store.begin_delivery(connection, delivery_id):
+            if not outbox.begin_delivery(connection, delivery_id):
                 return
-            lines = store.list_explanation_lines(connection, delivery_id)
-            store.set_comment(connection, delivery_id, comment_text(lines, lines[0].language if lines else "en"))
+            lines = outbox.list_explanation_lines(connection, delivery_id)
+            outbox.set_comment(connection, delivery_id, comment_text(lines, lines[0].language if lines else "en"))
         with self._database.transaction() as connection:
-            work = store.lock_delivery(connection, delivery_id)
+            work = outbox.lock_delivery(connection, delivery_id)
             if work is None:
                 return
             try:
@@ -55,10 +55,10 @@ class Delivery:
             except DeliveryError as error:
                 self._record_failure(connection, work, error)
             else:
-                store.record_delivered(connection, work.id)
+                outbox.record_delivered(connection, work.id)
                 _log.info("delivered", delivery_id=work.id, attempt_id=work.attempt_id, tries=work.tries)
 
-    def _send(self, connection: Connection, work: store.DeliveryWork) -> None:
+    def _send(self, connection: Connection, work: outbox.DeliveryWork) -> None:
         """Post the score and read it back. Raises :class:`DeliveryError`."""
         client = AgsClient(get_registration(connection, work.registration_id), self._http, self._tokens)
         if work.tries > 1 and self._is_there(client, work):
@@ -69,28 +69,40 @@ class Delivery:
             if not self._is_there(client, work):
                 raise
             return
-        if not self._is_there(client, work):
+        if not self._is_there(client, work, unreadable_means=True):
             raise DeliveryError(
                 "The gradebook took the score but shows another one: it was changed or locked there."
                 " Unlock it in the LMS, or leave it as it is.",
                 permanent=True,
             )
 
-    def _is_there(self, client: AgsClient, work: store.DeliveryWork) -> bool:
-        """Whether the gradebook's result is this score (scaled to the gradebook's own maximum)."""
-        result = client.get_result(work.line_item_url, work.user_sub)
+    def _is_there(self, client: AgsClient, work: outbox.DeliveryWork, *, unreadable_means: bool = False) -> bool:
+        """Whether the gradebook's result is this score (scaled to the gradebook's own maximum).
+
+        ``unreadable_means`` is the answer where the LMS lets the tool write grades but not read them; after a score was
+        taken it is also the answer to a failure of reading back, which must not send the score again.
+        """
+        try:
+            result = client.get_result(work.line_item_url, work.user_sub)
+        except DeliveryError as error:
+            if not (error.permanent or unreadable_means):
+                raise
+            _log.warning("result not readable", delivery_id=work.id, error=str(error))
+            return unreadable_means
         if result is None or result.score is None or not result.maximum:
             return False
         return abs(result.score / result.maximum - work.score_given / work.score_maximum) <= _TOLERANCE
 
-    def _record_failure(self, connection: Connection, work: store.DeliveryWork, error: DeliveryError) -> None:
-        _log.warning("not delivered", delivery_id=work.id, tries=work.tries, permanent=error.permanent, error=str(error))
+    def _record_failure(self, connection: Connection, work: outbox.DeliveryWork, error: DeliveryError) -> None:
+        _log.warning(
+            "not delivered", delivery_id=work.id, tries=work.tries, permanent=error.permanent, error=str(error)
+        )
         if error.permanent:
-            store.record_parked(connection, work.id, error=str(error))
+            outbox.record_parked(connection, work.id, error=str(error))
             return
         is_stale = isinstance(error, StaleTimestamp)
         wait_seconds = 1.0 if is_stale else wait_before_next(work.tries, error.retry_after_seconds)
-        store.record_retry(connection, work.id, error=str(error), wait_seconds=wait_seconds, renew=is_stale)
+        outbox.record_retry(connection, work.id, error=str(error), wait_seconds=wait_seconds, renew=is_stale)
 
 
 def wait_before_next(tries: int, retry_after_seconds: float | None = None) -> float:
@@ -99,7 +111,7 @@ def wait_before_next(tries: int, retry_after_seconds: float | None = None) -> fl
     return max(backoff * random.uniform(0.75, 1.25), retry_after_seconds or 0.0)
 
 
-def _score_from(work: store.DeliveryWork) -> Score:
+def _score_from(work: outbox.DeliveryWork) -> Score:
     return Score(
         user_sub=work.user_sub,
         score_given=work.score_given,

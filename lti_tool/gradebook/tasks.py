@@ -6,44 +6,43 @@ import structlog
 from psycopg import Connection
 
 from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
-from lti_tool.gradebook import store
+from lti_tool.gradebook import outbox, store
 from lti_tool.questions.store import get_grading_question
-from lti_tool.worker import Workbench, celery, wake, workbench
+from lti_tool.submissions.store import list_waiting
+from lti_tool.submissions.tasks import wake_each
+from lti_tool.worker import DELIVER, EXPLAIN, SWEEP, Workbench, celery, wake, workbench
 
 _log = structlog.get_logger(__name__)
 
 
-@celery.task(name="lti_tool.gradebook.tasks.explain_pending", queue="explain")
+@celery.task(name=EXPLAIN)
 def explain_pending() -> None:
     """Let the language model reword what waits, a batch a time; then the scores may go."""
     delivery_ids, more = explain(workbench())
     for delivery_id in delivery_ids:
-        wake(deliver_score, delivery_id)
+        wake(DELIVER, delivery_id)
     if more:
-        wake(explain_pending)
+        wake(EXPLAIN)
 
 
-@celery.task(name="lti_tool.gradebook.tasks.deliver_score", queue="deliver")
+@celery.task(name=DELIVER)
 def deliver_score(delivery_id: int) -> None:
     """Send one score; without effect when it is not due, done, or another worker is at it."""
     workbench().delivery.deliver(delivery_id)
 
 
-@celery.task(name="lti_tool.gradebook.tasks.sweep", queue="deliver")
+@celery.task(name=SWEEP)
 def sweep() -> None:
     """Wake workers for all that waits in the database, whatever became of the first wake."""
-    from lti_tool.submissions.store import list_waiting
-    from lti_tool.submissions.tasks import wake_grading
-
     with workbench().database.transaction() as connection:
         waiting = list_waiting(connection)
         pending = store.count_pending_rewordings(connection)
-        due = store.list_due_deliveries(connection)
-    wake_grading(waiting)
+        due = outbox.list_due_deliveries(connection)
+    wake_each(waiting)
     if pending:
-        wake(explain_pending)
+        wake(EXPLAIN)
     for delivery_id in due:
-        wake(deliver_score, delivery_id)
+        wake(DELIVER, delivery_id)
 
 
 def explain(bench: Workbench) -> tuple[list[int], bool]:
@@ -70,7 +69,7 @@ def explain(bench: Workbench) -> tuple[list[int], bool]:
                 versions=explanation.versions,
             )
         attempts = store.list_attempts_fully_explained(connection, [item.attempt_id for item in work])
-        delivery_ids = store.release_deliveries(connection, attempts)
+        delivery_ids = outbox.release_deliveries(connection, attempts)
         more = store.count_pending_rewordings(connection) > 0
     _log.info("explained", count=len(work), served=sum(item.source == "LLM" for item in explanations))
     return delivery_ids, more

@@ -14,7 +14,8 @@ from lti_tool.launch.access import current_session, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
 from lti_tool.questions.store import get_placed_quiz, is_fixed, list_questions
-from lti_tool.submissions.store import find_attempt, list_results
+from lti_tool.submissions.results import list_results
+from lti_tool.submissions.store import find_attempt
 from lti_tool.web import services
 
 blueprint = Blueprint("gradebook", __name__, url_prefix="/launches/<uuid:launch_id>")

@@ -10,7 +10,8 @@ from psycopg import Connection
 
 from lti_tool.db import fetch_one
 from lti_tool.questions.store import Quiz
-from lti_tool.submissions.store import Attempt, QuestionResult, list_results
+from lti_tool.submissions.results import QuestionResult, list_results
+from lti_tool.submissions.store import Attempt
 
 _SCORED = ("UNANSWERED", "GRADED")
 

@@ -12,25 +12,29 @@ from grading.explanation.template import template_text
 from lti_tool.gradebook.store import finish_attempt, record_model_grade
 from lti_tool.questions.store import get_grading_question
 from lti_tool.submissions import store
-from lti_tool.worker import Workbench, celery, wake, workbench
+from lti_tool.worker import EXPLAIN, GRADE, Workbench, celery, in_background, wake, workbench
 
 _log = structlog.get_logger(__name__)
 _POINTS_STEP = Decimal("0.0001")
 
 
 def wake_grading(submission_ids: Sequence[int]) -> None:
-    """Tell workers of received answers, after the transaction that received them was committed."""
+    """Tell workers of received answers, after the transaction that received them was committed; does not wait."""
+    in_background(lambda: wake_each(submission_ids))
+
+
+def wake_each(submission_ids: Sequence[int]) -> None:
+    """Send one task an answer; one failure is enough to know that the broker is away."""
     for submission_id in submission_ids:
-        wake(grade_submission, submission_id)
+        if not wake(GRADE, submission_id):
+            return
 
 
-@celery.task(name="lti_tool.submissions.tasks.grade_submission", queue="grade")
+@celery.task(name=GRADE)
 def grade_submission(submission_id: int) -> None:
     """Grade one received answer; without effect when that is done or another worker is at it."""
-    from lti_tool.gradebook.tasks import explain_pending
-
     if grade(workbench(), submission_id):
-        wake(explain_pending)
+        wake(EXPLAIN)
 
 
 def grade(bench: Workbench, submission_id: int) -> bool:
@@ -48,9 +52,7 @@ def grade(bench: Workbench, submission_id: int) -> bool:
         points = points_from(assessment.fraction, work.max_points)
         record_model_grade(connection, submission_id, assessment, points=points, explanation=explanation)
         store.mark_graded(connection, submission_id)
-        finish_attempt(
-            connection, work.attempt_id, explanation_wait_seconds=bench.settings.explanation_wait_seconds
-        )
+        finish_attempt(connection, work.attempt_id, explanation_wait_seconds=bench.settings.explanation_wait_seconds)
     _log.info("graded", submission_id=submission_id, fraction=round(assessment.fraction, 3))
     return True
 

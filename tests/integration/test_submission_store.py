@@ -14,9 +14,9 @@ from psycopg import Connection
 from lti_tool.db import Database
 from lti_tool.errors import AlreadyDone, NotFound, Unusable
 from lti_tool.submissions import store
+from lti_tool.submissions.results import list_results
 from lti_tool.submissions.store import NoAttemptsLeft
 from tests.course_actors import Course
-
 
 Result = TypeVar("Result")
 
@@ -211,7 +211,7 @@ def test_an_answer_that_keeps_killing_workers_waits_for_a_person(desk: Desk) -> 
     tries = [desk.does(lambda c: store.begin_grading(c, submission_id)) for _ in range(7)]
     assert tries == [True] * store.MAX_GRADING_TRIES + [False, False]
     assert desk.does(lambda c: store.list_waiting(c)) == []
-    (first, second) = desk.does(lambda c: store.list_results(c, attempt.id))
+    (first, second) = desk.does(lambda c: list_results(c, attempt.id))
     assert (first.status, second.status) == ("STUCK", "UNANSWERED")
 
 
@@ -219,7 +219,7 @@ def test_results_show_unanswered_and_waiting_questions(desk: Desk) -> None:
     attempt = desk.start()
     desk.writes(attempt, "an answer")
     desk.hands_in(attempt)
-    first, second = desk.does(lambda c: store.list_results(c, attempt.id))
+    first, second = desk.does(lambda c: list_results(c, attempt.id))
     assert (first.status, first.answer, first.points) == ("RECEIVED", "an answer", None)
     assert (second.status, second.answer) == ("UNANSWERED", None)
 
@@ -232,7 +232,7 @@ def test_results_show_grade_verdicts_and_explanation(desk: Desk, course: Course)
         row = connection.execute("SELECT sub FROM users WHERE id = %s", (desk.user_id,)).fetchone()
     assert row is not None
     course.grades(type("Whoever", (), {"sub": row[0]})(), fraction=0.5)
-    result = desk.does(lambda c: store.list_results(c, attempt.id))[0]
+    result = desk.does(lambda c: list_results(c, attempt.id))[0]
     assert (result.status, result.points, result.fraction) == ("GRADED", Decimal("2.5"), 0.5)
     assert [(item.name, item.verdict) for item in result.verdicts] == [
         ("what happens", "covered"),

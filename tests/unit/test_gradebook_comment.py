@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from lti_tool.gradebook.comment import MAX_COMMENT_CHARACTERS, comment_text, shown
 from lti_tool.gradebook.delivery import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, wait_before_next
-from lti_tool.gradebook.store import ExplanationLine
+from lti_tool.gradebook.outbox import ExplanationLine
 from lti_tool.submissions.tasks import points_from
 
 
-def line(position: int = 0, points: str = "1.5", explanation: str | None = "Good.", language: str = "en") -> ExplanationLine:
+def line(
+    position: int = 0, points: str = "1.5", explanation: str | None = "Good.", language: str = "en"
+) -> ExplanationLine:
     return ExplanationLine(
         language=language, position=position, points=Decimal(points), max_points=Decimal(2), explanation=explanation
     )
@@ -44,7 +46,8 @@ def test_a_long_comment_is_cut_where_each_question_still_has_its_share(count: in
 
 
 @pytest.mark.parametrize(
-    ("points", "expected"), [("0", "0"), ("2", "2"), ("10", "10"), ("1.5000", "1.5"), ("0.6667", "0.67"), ("100", "100")]
+    ("points", "expected"),
+    [("0", "0"), ("2", "2"), ("10", "10"), ("1.5000", "1.5"), ("0.6667", "0.67"), ("100", "100")],
 )
 def test_points_are_shown_with_two_decimals_at_most(points: str, expected: str) -> None:
     assert shown(Decimal(points)) == expected

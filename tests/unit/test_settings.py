@@ -92,6 +92,13 @@ def test_no_secret_is_shown() -> None:
     assert "s" * 40 not in repr(settings)
 
 
+def test_a_child_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = load_settings(web_port=9005, secret_key="k" * 40, allow_private_platforms=False, data_dir=tmp_path)
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == settings
+
+
 def test_every_setting_is_described_in_a_sentence() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name

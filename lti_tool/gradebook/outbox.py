@@ -1,0 +1,242 @@
+"""The outbox: scores on their way to a line item of an LMS. Only the newest version of a user's score is ever sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from psycopg import Connection
+
+from lti_tool.db import fetch_all, fetch_one, fetch_value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryWork:
+    """A delivery that is due, with all that its Score needs. ``score_timestamp`` is set, ``tries`` counts this one."""
+
+    id: int
+    registration_id: int
+    line_item_url: str
+    user_id: int
+    user_sub: str
+    attempt_id: int
+    version: int
+    score_given: Decimal
+    score_maximum: Decimal
+    comment: str
+    submitted_at: datetime
+    score_timestamp: datetime
+    tries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplanationLine:
+    """What the gradebook's comment says of one question: its place, points and explanation (``None``: unanswered)."""
+
+    language: str
+    position: int
+    points: Decimal
+    max_points: Decimal
+    explanation: str | None
+
+
+def queue_delivery(connection: Connection, attempt_id: int, *, wait_seconds: int) -> int | None:
+    """Queue the attempt's score as the newest version for its line item and user; ``None`` if there is nothing to send.
+
+    It is due when the explanations have come, at the latest after ``wait_seconds``. Older queued versions are
+    superseded.
+    """
+    target = connection.execute(
+        """
+        SELECT resource_links.line_item_url, attempts.user_id, attempts.resource_link_id, attempts.quiz_id
+        FROM attempts
+        JOIN resource_links ON resource_links.id = attempts.resource_link_id
+        JOIN users ON users.id = attempts.user_id
+        WHERE attempts.id = %s AND attempts.status = 'GRADED' AND NOT attempts.is_preview AND NOT users.is_test_user
+            AND resource_links.line_item_url IS NOT NULL
+        """,
+        (attempt_id,),
+    ).fetchone()
+    if target is None or not _is_best(connection, attempt_id):
+        return None
+    line_item_url, user_id, *_ = target
+    # Versions of one student's score are made one after the other.
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"score {line_item_url} {user_id}",))
+    connection.execute(
+        """
+        UPDATE deliveries SET status = 'SUPERSEDED', finished_at = now()
+        WHERE line_item_url = %s AND user_id = %s AND status = 'QUEUED'
+        """,
+        (line_item_url, user_id),
+    )
+    delivery_id = fetch_value(
+        connection,
+        """
+        INSERT INTO deliveries
+            (line_item_url, user_id, attempt_id, version, score_given, score_maximum, submitted_at, due_at)
+        SELECT %s, attempts.user_id, attempts.id,
+            1 + coalesce((SELECT max(version) FROM deliveries WHERE line_item_url = %s AND user_id = %s), 0),
+            totals.points, totals.max_points, attempts.submitted_at, now() + make_interval(secs => %s)
+        FROM attempts JOIN attempt_totals AS totals ON totals.attempt_id = attempts.id
+        WHERE attempts.id = %s RETURNING id
+        """,
+        line_item_url,
+        line_item_url,
+        user_id,
+        wait_seconds,
+        attempt_id,
+    )
+    assert isinstance(delivery_id, int)
+    return delivery_id
+
+
+def _is_best(connection: Connection, attempt_id: int) -> bool:
+    better = fetch_value(
+        connection,
+        """
+        SELECT EXISTS (
+            SELECT 1
+            FROM attempts AS this
+            JOIN attempt_totals AS this_total ON this_total.attempt_id = this.id
+            JOIN attempts AS other ON other.resource_link_id = this.resource_link_id
+                AND other.user_id = this.user_id AND other.quiz_id = this.quiz_id
+                AND other.status = 'GRADED' AND NOT other.is_preview AND other.id <> this.id
+            JOIN attempt_totals AS other_total ON other_total.attempt_id = other.id
+            WHERE this.id = %s AND other_total.points > this_total.points
+        )
+        """,
+        attempt_id,
+    )
+    return not better
+
+
+def release_deliveries(connection: Connection, attempt_ids: Sequence[int]) -> list[int]:
+    """The explanations are there: the attempts' first sendings are due now; their ids."""
+    rows = connection.execute(
+        """
+        UPDATE deliveries SET due_at = now()
+        WHERE attempt_id = ANY(%s) AND status = 'QUEUED' AND tries = 0 RETURNING id
+        """,
+        (list(attempt_ids),),
+    ).fetchall()
+    return sorted(row[0] for row in rows)
+
+
+def list_due_deliveries(connection: Connection, limit: int = 500) -> list[int]:
+    """Ids of deliveries that are due, oldest first: what the sweep wakes."""
+    rows = connection.execute(
+        "SELECT id FROM deliveries WHERE status = 'QUEUED' AND due_at <= now() ORDER BY due_at LIMIT %s", (limit,)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def begin_delivery(connection: Connection, delivery_id: int) -> bool:
+    """Count a try and fix the Score's timestamp before anything is sent; ``False``: not due, done, or another has it.
+
+    The timestamp is the database's clock rounded up to a whole second (Moodle compares whole seconds), and later
+    than any sent before for this line item and user. Until ``tries`` runs again the row is not due: a worker that
+    dies now has its row swept up after a minute.
+    """
+    begun = fetch_value(
+        connection,
+        """
+        UPDATE deliveries SET
+            tries = deliveries.tries + 1,
+            due_at = now() + interval '1 minute',
+            score_timestamp = coalesce(deliveries.score_timestamp, greatest(
+                date_trunc('second', now() + interval '999 milliseconds'),
+                (
+                    SELECT max(sent.score_timestamp) + interval '1 second' FROM deliveries AS sent
+                    WHERE sent.line_item_url = deliveries.line_item_url AND sent.user_id = deliveries.user_id
+                )
+            ))
+        WHERE deliveries.id = (
+            SELECT id FROM deliveries WHERE id = %s AND status = 'QUEUED' AND due_at <= now() FOR UPDATE SKIP LOCKED
+        )
+        RETURNING deliveries.id
+        """,
+        delivery_id,
+    )
+    return begun is not None
+
+
+def set_comment(connection: Connection, delivery_id: int, comment: str) -> None:
+    """Fix the comment at the first sending: every later try repeats it word for word."""
+    connection.execute("UPDATE deliveries SET comment = %s WHERE id = %s AND comment IS NULL", (comment, delivery_id))
+
+
+def list_explanation_lines(connection: Connection, delivery_id: int) -> list[ExplanationLine]:
+    """Points and latest explanation of every question of the delivery's attempt, in order."""
+    return fetch_all(
+        connection,
+        ExplanationLine,
+        """
+        SELECT quizzes.language, questions.position, coalesce(grades.points, 0) AS points, questions.max_points,
+            explanations.text AS explanation
+        FROM deliveries
+        JOIN attempts ON attempts.id = deliveries.attempt_id
+        JOIN quizzes ON quizzes.id = attempts.quiz_id
+        JOIN questions ON questions.quiz_id = attempts.quiz_id
+        LEFT JOIN submissions ON submissions.attempt_id = attempts.id AND submissions.question_id = questions.id
+        LEFT JOIN LATERAL (
+            SELECT id, points FROM grades WHERE grades.submission_id = submissions.id ORDER BY id DESC LIMIT 1
+        ) AS grades ON true
+        LEFT JOIN LATERAL (
+            SELECT text FROM explanations WHERE explanations.grade_id = grades.id ORDER BY id DESC LIMIT 1
+        ) AS explanations ON true
+        WHERE deliveries.id = %s ORDER BY questions.position
+        """,
+        delivery_id,
+    )
+
+
+def lock_delivery(connection: Connection, delivery_id: int) -> DeliveryWork | None:
+    """The delivery if it is still queued and no other worker has it; the lock lasts until the transaction ends."""
+    return fetch_one(
+        connection,
+        DeliveryWork,
+        """
+        SELECT deliveries.id, users.registration_id, deliveries.line_item_url, deliveries.user_id,
+            users.sub AS user_sub, deliveries.attempt_id, deliveries.version, deliveries.score_given,
+            deliveries.score_maximum, deliveries.comment, deliveries.submitted_at, deliveries.score_timestamp,
+            deliveries.tries
+        FROM deliveries JOIN users ON users.id = deliveries.user_id
+        WHERE deliveries.id = %s AND deliveries.status = 'QUEUED' AND deliveries.score_timestamp IS NOT NULL
+            AND deliveries.comment IS NOT NULL
+        FOR UPDATE OF deliveries SKIP LOCKED
+        """,
+        delivery_id,
+    )
+
+
+def record_delivered(connection: Connection, delivery_id: int) -> None:
+    """The gradebook holds the score."""
+    connection.execute(
+        "UPDATE deliveries SET status = 'DELIVERED', finished_at = now(), last_error = NULL WHERE id = %s",
+        (delivery_id,),
+    )
+
+
+def record_retry(connection: Connection, delivery_id: int, *, error: str, wait_seconds: float, renew: bool) -> None:
+    """It did not arrive: try again later. ``renew``: with a newer timestamp, the gradebook knows a later one."""
+    connection.execute(
+        """
+        UPDATE deliveries SET last_error = %s, due_at = now() + make_interval(secs => %s),
+            score_timestamp = CASE
+                WHEN %s THEN date_trunc('second', greatest(now(), score_timestamp)) + interval '1 second'
+                ELSE score_timestamp
+            END
+        WHERE id = %s
+        """,
+        (error[:1000], wait_seconds, renew, delivery_id),
+    )
+
+
+def record_parked(connection: Connection, delivery_id: int, *, error: str) -> None:
+    """It cannot arrive until a person mends the cause."""
+    connection.execute(
+        "UPDATE deliveries SET status = 'PARKED', finished_at = now(), last_error = %s WHERE id = %s",
+        (error[:1000], delivery_id),
+    )

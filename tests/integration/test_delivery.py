@@ -1,0 +1,281 @@
+"""Deliveries: every score arrives once, the newest only, zero as zero, and what cannot arrive says why."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from config import Settings
+from lti_tool.db import Database
+from lti_tool.gradebook import outbox as rows
+from lti_tool.gradebook.delivery import Delivery
+from lti_tool.launch.platforms import add_platform
+from tests.course_actors import Course, Person
+from tests.scripted_gradebook import ScriptedGradebook, is_slow, keeps_and_then_fails, refuses
+
+
+@dataclass
+class Outbox:
+    """A graded attempt on its way to a scripted gradebook."""
+
+    course: Course
+    database: Database
+    delivery: Delivery
+    gradebook: ScriptedGradebook
+    learner: Person
+
+    def answers(self, *, fraction: float = 0.5, answer: str | None = "an answer") -> int:
+        """Start, answer the first question, hand in, be graded; the id of the delivery made, due now."""
+        self.learner.post("attempts", {"csrf_token": self.learner.token()})
+        page = self.learner.get("quiz")
+        fields = {str(area["name"]): "" for area in page.soup.find_all("textarea")}
+        if answer is not None:
+            fields[next(iter(fields))] = answer
+        page = page.submit("form[action$='/answers']", fields)
+        page.submit("form[action$='/hand-in']", {"empty_is_meant": "yes"} if answer is None else None)
+        if answer is not None:
+            self.course.grades(self.learner, fraction=fraction)
+        self.makes_due()
+        row = self.row("SELECT id FROM deliveries ORDER BY id DESC LIMIT 1")
+        assert row is not None
+        return row[0]
+
+    def makes_due(self) -> None:
+        with self.database.transaction() as connection:
+            connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'QUEUED'")
+
+    def row(self, query: str, *values: object) -> tuple | None:
+        with self.database.transaction() as connection:
+            return connection.execute(query, values).fetchone()  # pyright: ignore[reportArgumentType]
+
+    def state(self, delivery_id: int) -> tuple[str, int, str | None]:
+        row = self.row("SELECT status, tries, last_error FROM deliveries WHERE id = %s", delivery_id)
+        assert row is not None
+        return row[0], row[1], row[2]
+
+
+@pytest.fixture
+def outbox(course: Course, settings: Settings, httpserver: HTTPServer) -> Outbox:
+    gradebook = ScriptedGradebook(httpserver)
+    database = course.database
+    with database.transaction() as connection:
+        add_platform(
+            connection,
+            issuer=course.registration.issuer,
+            client_id=course.registration.client_id,
+            family="moodle",
+            auth_login_url=gradebook.url("/auth"),
+            auth_token_url=gradebook.url("/token"),
+            jwks_url=gradebook.url("/jwks"),
+            deployment_ids=["1"],
+        )
+    course.line_item_url = gradebook.line_item_url
+    course.scopes = (
+        "https://purl.imsglobal.org/spec/lti-ags/scope/score",
+        "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly",
+    )
+    course.has_quiz(max_attempts=5)
+    return Outbox(course, database, Delivery(settings, database), gradebook, course.learner())
+
+
+def test_a_score_arrives_with_its_comment(outbox: Outbox) -> None:
+    delivery_id = outbox.answers(fraction=0.5)
+    outbox.delivery.deliver(delivery_id)
+    assert outbox.state(delivery_id) == ("DELIVERED", 1, None)
+    (score,) = outbox.gradebook.scores
+    assert (score["userId"], score["scoreGiven"], score["scoreMaximum"]) == ("ada-lovelace", 2.5, 10)
+    assert (score["activityProgress"], score["gradingProgress"]) == ("Completed", "FullyGraded")
+    assert "1. (2.5/5) You said what happens." in score["comment"]
+    assert "2. (0/5) Not answered." in score["comment"]
+
+
+def test_zero_arrives_as_a_number(outbox: Outbox) -> None:
+    outbox.delivery.deliver(outbox.answers(answer=None))
+    (score,) = outbox.gradebook.scores
+    assert score["scoreGiven"] == 0
+    assert not isinstance(score["scoreGiven"], bool)
+
+
+def test_delivering_twice_sends_once(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    outbox.delivery.deliver(delivery_id)
+    outbox.makes_due()
+    outbox.delivery.deliver(delivery_id)
+    assert len(outbox.gradebook.scores) == 1
+
+
+def test_nothing_is_sent_before_it_is_due(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    with outbox.database.transaction() as connection:
+        connection.execute("UPDATE deliveries SET due_at = now() + interval '1 minute'")
+    outbox.delivery.deliver(delivery_id)
+    assert outbox.gradebook.scores == []
+    assert outbox.state(delivery_id) == ("QUEUED", 0, None)
+
+
+def test_ten_workers_at_once_send_once(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    outbox.gradebook.script = [is_slow(0.3)]
+    threads = [threading.Thread(target=outbox.delivery.deliver, args=(delivery_id,)) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(outbox.gradebook.scores) == 1
+    assert outbox.state(delivery_id)[0] == "DELIVERED"
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_passing_failure_is_tried_again_with_the_same_message(outbox: Outbox, status: int) -> None:
+    delivery_id = outbox.answers()
+    outbox.gradebook.script = [refuses(status)]
+    outbox.delivery.deliver(delivery_id)
+    state, tries, error = outbox.state(delivery_id)
+    assert (state, tries) == ("QUEUED", 1)
+    assert error
+    outbox.makes_due()
+    outbox.delivery.deliver(delivery_id)
+    assert outbox.state(delivery_id) == ("DELIVERED", 2, None)
+    first, second = outbox.gradebook.scores
+    assert first == second
+
+
+def test_the_next_try_waits_as_long_as_the_platform_asks(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    outbox.gradebook.script = [refuses(429, Retry_After="900")]
+    outbox.delivery.deliver(delivery_id)
+    row = outbox.row("SELECT due_at - now() FROM deliveries WHERE id = %s", delivery_id)
+    assert row is not None
+    assert timedelta(seconds=850) < row[0] <= timedelta(seconds=900)
+
+
+def test_a_lost_reply_does_not_send_the_comment_twice(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    outbox.gradebook.script = [keeps_and_then_fails(outbox.gradebook)]
+    outbox.delivery.deliver(delivery_id)
+    assert outbox.state(delivery_id)[0] == "QUEUED"
+    outbox.makes_due()
+    outbox.delivery.deliver(delivery_id)
+    assert outbox.state(delivery_id) == ("DELIVERED", 2, None)
+    assert len(outbox.gradebook.scores) == 1
+
+
+def test_a_worker_that_died_while_sending_leaves_a_row_that_is_found_again(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    with outbox.database.transaction() as connection:
+        assert rows.begin_delivery(connection, delivery_id)
+        rows.set_comment(connection, delivery_id, "first words")
+        assert rows.list_due_deliveries(connection) == []
+        connection.execute("UPDATE deliveries SET due_at = now()")  # a minute passes
+        assert rows.list_due_deliveries(connection) == [delivery_id]
+    outbox.delivery.deliver(delivery_id)
+    assert outbox.gradebook.scores[0]["comment"] == "first words"
+    assert outbox.state(delivery_id)[0] == "DELIVERED"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+def test_what_a_person_must_mend_is_parked_with_a_reason(outbox: Outbox, status: int) -> None:
+    delivery_id = outbox.answers()
+    outbox.gradebook.script = [refuses(status, "User is not enrolled")]
+    outbox.delivery.deliver(delivery_id)
+    state, tries, error = outbox.state(delivery_id)
+    assert (state, tries) == ("PARKED", 1)
+    assert error
+    assert len(error) > 20
+
+
+def test_an_older_timestamp_is_sent_again_with_a_newer_one(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    outbox.gradebook.script = [refuses(409, "refused: older timestamp")]
+    outbox.delivery.deliver(delivery_id)
+    outbox.makes_due()
+    outbox.delivery.deliver(delivery_id)
+    first, second = outbox.gradebook.scores
+    assert second["timestamp"] > first["timestamp"]
+    assert outbox.state(delivery_id)[0] == "DELIVERED"
+
+
+def test_a_grade_that_the_lms_holds_on_to_is_parked_and_not_fought(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+
+    def overridden(body: dict) -> None:
+        outbox.gradebook.keeps({**body, "scoreGiven": 9.0})
+
+    def takes_but_shows_another(body: dict):
+        from werkzeug import Response
+
+        overridden(body)
+        return Response("", 200)
+
+    outbox.gradebook.script = [takes_but_shows_another]
+    outbox.delivery.deliver(delivery_id)
+    state, _, error = outbox.state(delivery_id)
+    assert state == "PARKED"
+    assert "changed or locked" in str(error)
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_platform_that_lets_nobody_read_results_still_gets_its_score(outbox: Outbox, status: int) -> None:
+    outbox.gradebook.result_status = status
+    delivery_id = outbox.answers()
+    outbox.delivery.deliver(delivery_id)
+    assert outbox.state(delivery_id) == ("DELIVERED", 1, None)
+    assert len(outbox.gradebook.scores) == 1
+
+
+def test_while_results_cannot_be_read_for_a_moment_nothing_is_sent_again(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    outbox.gradebook.script = [keeps_and_then_fails(outbox.gradebook)]
+    outbox.delivery.deliver(delivery_id)
+    outbox.gradebook.result_status = 503
+    outbox.makes_due()
+    outbox.delivery.deliver(delivery_id)
+    assert outbox.state(delivery_id)[0] == "QUEUED"
+    assert len(outbox.gradebook.scores) == 1
+
+
+def test_the_better_second_attempt_supersedes_the_first(outbox: Outbox) -> None:
+    first = outbox.answers(fraction=0.2)
+    second = outbox.answers(fraction=0.8)
+    assert outbox.state(first)[0] == "SUPERSEDED"
+    outbox.delivery.deliver(first)
+    outbox.delivery.deliver(second)
+    assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [4]
+
+
+def test_a_worse_second_attempt_is_not_sent(outbox: Outbox) -> None:
+    first = outbox.answers(fraction=0.8)
+    outbox.delivery.deliver(first)
+    assert outbox.answers(fraction=0.2) == first
+    assert len(outbox.gradebook.scores) == 1
+
+
+def test_versions_of_one_student_have_growing_timestamps(outbox: Outbox) -> None:
+    for fraction in (0.2, 0.4, 0.6):
+        outbox.delivery.deliver(outbox.answers(fraction=fraction))
+    stamps = [score["timestamp"] for score in outbox.gradebook.scores]
+    assert stamps == sorted(set(stamps))
+    assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [1, 2, 3]
+
+
+def test_previews_and_test_users_are_never_sent(outbox: Outbox) -> None:
+    with outbox.database.transaction() as connection:
+        connection.execute("UPDATE users SET is_test_user = true WHERE sub = 'ada-lovelace'")
+    with pytest.raises(AssertionError):
+        outbox.answers()  # no delivery is made
+    assert outbox.row("SELECT count(*) FROM deliveries") == (0,)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1 / 3, 2 / 3, 0.12345, 1.0])
+def test_points_arrive_as_they_were_graded(outbox: Outbox, fraction: float) -> None:
+    delivery_id = outbox.answers(fraction=fraction)
+    outbox.delivery.deliver(delivery_id)
+    row = outbox.row("SELECT score_given FROM deliveries WHERE id = %s", delivery_id)
+    assert row is not None
+    assert Decimal(str(outbox.gradebook.scores[0]["scoreGiven"])) == row[0]
+    assert outbox.state(delivery_id)[0] == "DELIVERED"

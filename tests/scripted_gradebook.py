@@ -1,0 +1,97 @@
+"""A gradebook over HTTP whose answers a test scripts: token endpoint, scores, results; it keeps what it was sent."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+LINE_ITEM = "/lineitems/7/lineitem"
+
+
+@dataclass
+class ScriptedGradebook:
+    """Answers each score by the next of ``script`` (default: takes it), keeps scores as Moodle does."""
+
+    server: HTTPServer
+    script: list[Callable[[dict[str, Any]], Response | None]] = field(default_factory=list)
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    maximum: float = 100.0
+    result_status: int = 200
+
+    def __post_init__(self) -> None:
+        self.server.expect_request("/token", method="POST").respond_with_handler(self._token)
+        self.server.expect_request(f"{LINE_ITEM}/scores", method="POST").respond_with_handler(self._score)
+        self.server.expect_request(f"{LINE_ITEM}/results", method="GET").respond_with_handler(self._results)
+
+    @property
+    def line_item_url(self) -> str:
+        return self.server.url_for(f"{LINE_ITEM}?type_id=3")
+
+    def url(self, path: str) -> str:
+        return self.server.url_for(path)
+
+    def keeps(self, body: dict[str, Any]) -> None:
+        """Put a score into the gradebook, scaled to its maximum."""
+        self.results[body["userId"]] = {
+            "id": "1",
+            "userId": body["userId"],
+            "resultScore": body["scoreGiven"] / body["scoreMaximum"] * self.maximum,
+            "resultMaximum": self.maximum,
+            "comment": body.get("comment", ""),
+        }
+
+    def _token(self, request: Request) -> Response:
+        return _json({"access_token": "t", "token_type": "Bearer", "expires_in": 3600, "scope": request.form["scope"]})
+
+    def _score(self, request: Request) -> Response:
+        body = json.loads(request.data)
+        self.scores.append(body)
+        answer = self.script.pop(0)(body) if self.script else None
+        if answer is not None:
+            return answer
+        self.keeps(body)
+        return Response("", 200)
+
+    def _results(self, request: Request) -> Response:
+        if self.result_status != 200:
+            return Response("no reading here", self.result_status)
+        user = request.args.get("user_id")
+        found = [result for result in self.results.values() if user in (None, result["userId"])]
+        return _json(found, "application/vnd.ims.lis.v2.resultcontainer+json")
+
+
+def refuses(status: int, text: str = "no", **headers: str) -> Callable[[dict[str, Any]], Response]:
+    """Answer a score with this status and keep nothing."""
+    return lambda body: Response(
+        text, status, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+def keeps_and_then_fails(gradebook: ScriptedGradebook, status: int = 502) -> Callable[[dict[str, Any]], Response]:
+    """Take the score, then answer as if it had failed: what a lost reply looks like."""
+
+    def answer(body: dict[str, Any]) -> Response:
+        gradebook.keeps(body)
+        return Response("lost", status)
+
+    return answer
+
+
+def is_slow(seconds: float) -> Callable[[dict[str, Any]], None]:
+    """Take the score after a while."""
+
+    def answer(body: dict[str, Any]) -> None:
+        time.sleep(seconds)
+
+    return answer
+
+
+def _json(content: object, media_type: str = "application/json") -> Response:
+    return Response(json.dumps(content), 200, content_type=media_type)
