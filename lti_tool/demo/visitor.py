@@ -49,10 +49,11 @@ class Visitor:
     browser: mechanicalsoup.Browser = field(init=False)
 
     def __post_init__(self) -> None:
-        self.browser = mechanicalsoup.Browser(soup_config={"features": "html.parser"}, user_agent="mlquiz-demo")
         session = requests.Session()
         session.cookies = _LocalhostIsSecure()
-        self.browser.session = session
+        self.browser = mechanicalsoup.Browser(
+            session=session, soup_config={"features": "html.parser"}, user_agent="mlquiz-demo"
+        )
 
     def chooses_content(self, tool_number: int = 1) -> None:
         """As instructor: open the tool by deep linking."""
