@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from config import Settings, SettingsError, load_settings
 from finetune.cli import train
@@ -35,13 +35,13 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SettingsError as error:
-            complaints.print(f"[red]{error}[/red]", highlight=False)
+            complaints.print(Text(str(error), style="red"), soft_wrap=True)
             sys.exit(2)
         except NotConfigured as error:
-            complaints.print(f"[red]{error}[/red]", highlight=False)
+            complaints.print(Text(str(error), style="red"), soft_wrap=True)
             sys.exit(2)
         except (ToolError, GradingError) as error:
-            complaints.print(f"[red]{error}[/red]", highlight=False)
+            complaints.print(Text(str(error), style="red"), soft_wrap=True)
             sys.exit(1)
 
 
@@ -248,6 +248,30 @@ def platform_add(deployment_ids: tuple[str, ...], as_json: bool, **values: str) 
         console.print(f"  {name.replace('_', ' '):<18}{address}", highlight=False)
 
 
+@platform.command("approve")
+@click.option("--issuer", required=True, help="The platform's issuer.")
+@click.option("--client-id", required=True, help="The client id of the registration.")
+@click.option(
+    "--deployment-id", required=True, help="The deployment to accept; `mlquiz platform list` shows what waits."
+)
+def platform_approve(issuer: str, client_id: str, deployment_id: str) -> None:
+    """Accept launches from a further deployment of a registered platform.
+
+    \b
+    Example:
+      mlquiz platform approve --issuer https://canvas.instructure.com --client-id 10000000000001 \\
+        --deployment-id 42:8865aa05b4b79b64a91a86042e43af5ea8ae79eb
+    """
+    from lti_tool.launch.platforms import activate, list_registrations
+
+    with _database(load_settings()) as database, database.transaction() as connection:
+        found = [item for item in list_registrations(connection, issuer=issuer) if item.client_id == client_id]
+        if not found:
+            raise NotConfigured(f"no registration of {issuer} with client id {client_id}: see `mlquiz platform list`")
+        activate(connection, found[0].id, deployment_id)
+    console.print(f"deployment {deployment_id} is accepted", highlight=False)
+
+
 @platform.command("list")
 @click.option("--json", "as_json", is_flag=True, help="The registrations as JSON.")
 def platform_list(as_json: bool) -> None:
@@ -257,21 +281,30 @@ def platform_list(as_json: bool) -> None:
     Example:
       mlquiz platform list
     """
-    from lti_tool.launch.platforms import list_registrations
+    from lti_tool.launch.platforms import list_deployments, list_registrations
 
     settings = load_settings()
     with _database(settings) as database, database.transaction() as connection:
         registrations = list_registrations(connection)
+        deployments = {
+            item.id: {each.deployment_id: each.status for each in list_deployments(connection, item.id)}
+            for item in registrations
+        }
     if as_json:
-        click.echo(
-            json.dumps([{"id": item.id, "issuer": item.issuer, "client_id": item.client_id} for item in registrations])
-        )
+        facts = [
+            {"id": item.id, "issuer": item.issuer, "client_id": item.client_id, "deployments": deployments[item.id]}
+            for item in registrations
+        ]
+        click.echo(json.dumps(facts))
         return
-    table = Table("id", "platform", "issuer", "client id", "login URL")
-    for item in registrations:
-        login_url = f"{settings.base_url}/lti/login/{item.login_key}"
-        table.add_row(str(item.id), item.name, item.issuer, item.client_id, login_url)
-    console.print(table if registrations else "No platform yet: see `mlquiz platform add --help`.")
+    for item in registrations:  # whole addresses, to be copied: no table
+        states = ", ".join(f"{name} ({state.lower()})" for name, state in deployments[item.id].items())
+        click.echo(f"{item.id}. {item.name}  {item.issuer}")
+        click.echo(f"   client id    {item.client_id}")
+        click.echo(f"   deployments  {states or 'none yet'}")
+        click.echo(f"   login URL    {settings.base_url}/lti/login/{item.login_key}")
+    if not registrations:
+        click.echo("No platform yet: see `mlquiz platform add --help`.")
 
 
 # Grading -----------------------------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def _one_at_a_time(conninfo: str) -> Iterator[None]:
 
 @contextmanager
 def _migration_backend(conninfo: str) -> Iterator[PostgresqlPsycopgBackend]:
-    """Yoyo's connection. Everything travels in the query part: a socket folder or a password needs no escaping rules."""
+    """A connection for yoyo. All goes into the query part: there a password needs no escaping rules."""
     values = {name: str(value) for name, value in conninfo_to_dict(conninfo).items() if value is not None}
     try:
         backend = get_backend(f"postgresql+psycopg:///?{urlencode(values)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal as signals
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -91,9 +91,19 @@ def wake(task_name: str, *arguments: int) -> bool:
     return True
 
 
-def in_background(work: Callable[[], object]) -> None:
-    """Do it in a thread after the answer to the request: nobody who hands in waits for a broker that is away."""
-    _background.submit(work)
+def wake_each(submission_ids: Sequence[int]) -> None:
+    """Send one grading task an answer; one failure is enough to know that the broker is away."""
+    for submission_id in submission_ids:
+        if not wake(GRADE, submission_id):
+            return
+
+
+def wake_grading(submission_ids: Sequence[int]) -> None:
+    """Tell workers of received answers, after the transaction that received them was committed.
+
+    In the background: nobody who hands in waits for a broker that is away.
+    """
+    _background.submit(wake_each, submission_ids)
 
 
 _background = ThreadPoolExecutor(1, thread_name_prefix="wake")

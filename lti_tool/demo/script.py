@@ -58,7 +58,7 @@ STUDENTS = (
         answers=(
             "learns noise, bad on new data. train loss down, val loss up. more data / regularise / stop early",
             "precision = TP/(TP+FP), recall = TP/(TP+FN); higher threshold: fewer FP but more FN",
-            "assign to nearest centroid, move centroid to mean; lowers squared distance within clusters; k must be chosen",
+            "assign to nearest centroid, move centroid to mean; lowers squared distance in clusters; k must be chosen",
         ),
     ),
     Student(

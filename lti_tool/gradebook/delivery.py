@@ -106,7 +106,7 @@ class Delivery:
 
 
 def wait_before_next(tries: int, retry_after_seconds: float | None = None) -> float:
-    """Seconds to wait after the ``tries``-th failure: doubling from 5 s to 6 h with jitter, or what the LMS asks for."""
+    """Seconds to wait after failure number ``tries``: from 5 s doubling to 6 h, with jitter, or what the LMS asks."""
     backoff = min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 20), LONGEST_WAIT_SECONDS)
     return max(backoff * random.uniform(0.75, 1.25), retry_after_seconds or 0.0)
 

@@ -9,8 +9,7 @@ from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
 from lti_tool.gradebook import outbox, store
 from lti_tool.questions.store import get_grading_question
 from lti_tool.submissions.store import list_waiting
-from lti_tool.submissions.tasks import wake_each
-from lti_tool.worker import DELIVER, EXPLAIN, SWEEP, Workbench, celery, wake, workbench
+from lti_tool.worker import DELIVER, EXPLAIN, SWEEP, Workbench, celery, wake, wake_each, workbench
 
 _log = structlog.get_logger(__name__)
 

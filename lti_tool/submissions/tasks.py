@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 import structlog
@@ -12,22 +11,10 @@ from grading.explanation.template import template_text
 from lti_tool.gradebook.store import finish_attempt, record_model_grade
 from lti_tool.questions.store import get_grading_question
 from lti_tool.submissions import store
-from lti_tool.worker import EXPLAIN, GRADE, Workbench, celery, in_background, wake, workbench
+from lti_tool.worker import EXPLAIN, GRADE, Workbench, celery, wake, workbench
 
 _log = structlog.get_logger(__name__)
 _POINTS_STEP = Decimal("0.0001")
-
-
-def wake_grading(submission_ids: Sequence[int]) -> None:
-    """Tell workers of received answers, after the transaction that received them was committed; does not wait."""
-    in_background(lambda: wake_each(submission_ids))
-
-
-def wake_each(submission_ids: Sequence[int]) -> None:
-    """Send one task an answer; one failure is enough to know that the broker is away."""
-    for submission_id in submission_ids:
-        if not wake(GRADE, submission_id):
-            return
 
 
 @celery.task(name=GRADE)

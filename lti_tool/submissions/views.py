@@ -21,8 +21,8 @@ from lti_tool.questions.store import Question, Quiz, get_placed_quiz, list_quest
 from lti_tool.submissions import store
 from lti_tool.submissions.outcome import outcome_of
 from lti_tool.submissions.store import MAX_ANSWER_CHARACTERS, Attempt, Submission
-from lti_tool.submissions.tasks import wake_grading
 from lti_tool.web import services
+from lti_tool.worker import wake_grading
 
 blueprint = Blueprint("submissions", __name__, url_prefix="/launches/<uuid:launch_id>")
 

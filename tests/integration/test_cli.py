@@ -1,0 +1,177 @@
+"""The command line: help with examples, JSON where a program asks, exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from grading.grader import grader_from
+from lti_tool.cli import main
+from lti_tool.db import Database
+from lti_tool.launch.platforms import add_pending_deployment, list_registrations
+
+
+@pytest.fixture
+def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run ``mlquiz`` in this process, with the test's database."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+
+    def runs(*arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments)
+
+    return runs
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), list(commands(main)), ids=lambda item: " ".join(item) if isinstance(item, tuple) else ""
+)
+def test_every_command_has_help_with_an_example(path: tuple[str, ...], command: click.Command) -> None:
+    result = CliRunner().invoke(main, [*path, "--help"])
+    assert result.exit_code == 0
+    if path not in {("up",), ("doctor",)}:
+        assert "mlquiz" in result.output
+    assert "Example" in result.output, f"{' '.join(path)} has no example"
+
+
+def test_a_wrong_setting_ends_with_two_and_names_it(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_PORT", "a door")
+    result = run("db", "upgrade")
+    assert result.exit_code == 2
+    assert "WEB_PORT" in result.output + (result.stderr or "")
+
+
+def test_web_and_worker_need_addresses(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL")
+    for command in ("web", "worker"):
+        result = run(command)
+        assert result.exit_code == 2
+        assert "DATABASE_URL and BROKER_URL not set" in result.stderr
+        assert "mlquiz up" in result.stderr
+
+
+def test_web_refuses_a_database_without_its_schema(
+    run, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
+    result = run("web")
+    assert result.exit_code == 2
+    assert "mlquiz db upgrade" in result.stderr
+
+
+def test_db_upgrade_says_what_it_applied(run, empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    first, second = run("db", "upgrade", "--json"), run("db", "upgrade", "--json")
+    assert json.loads(first.output)["applied"][0] == "0001_create_schema"
+    assert json.loads(second.output) == {"applied": []}
+    assert "up to date" in run("db", "upgrade").output
+
+
+ADD = (
+    *("platform", "add", "--name", "Moodle", "--family", "moodle", "--issuer", "https://moodle.example.edu"),
+    *("--client-id", "abc", "--deployment-id", "1", "--auth-login-url", "https://moodle.example.edu/mod/lti/auth.php"),
+    *("--auth-token-url", "https://moodle.example.edu/mod/lti/token.php"),
+    *("--jwks-url", "https://moodle.example.edu/mod/lti/certs.php"),
+)
+
+
+def test_a_platform_is_added_once_and_listed(run) -> None:
+    first = json.loads(run(*ADD, "--json").output)
+    again = json.loads(run(*ADD, "--json").output)
+    assert first == again
+    assert first["login_url"].startswith("http://localhost:8400/lti/login/")
+    (listed,) = json.loads(run("platform", "list", "--json").output)
+    assert listed["deployments"] == {"1": "ACTIVE"}
+    assert first["login_url"] in run("platform", "list").output
+
+
+def test_a_wrong_address_of_a_platform_is_refused(run) -> None:
+    wrong = [word.replace("https://moodle.example.edu/mod/lti/certs.php", "javascript:alert(1)") for word in ADD]
+    result = run(*wrong)
+    assert result.exit_code == 2
+    assert "key set" in result.stderr
+
+
+def test_a_deployment_is_approved_by_command(run, database: Database) -> None:
+    run(*ADD)
+    with database.transaction() as connection:
+        (registration,) = list_registrations(connection)
+        add_pending_deployment(connection, registration.id, "7")
+    assert "7 (pending)" in run("platform", "list").output
+    known = ("--issuer", "https://moodle.example.edu", "--client-id", "abc")
+    assert run("platform", "approve", *known, "--deployment-id", "7").exit_code == 0
+    assert "7 (active)" in run("platform", "list").output
+    unknown = run("platform", "approve", "--issuer", "https://x.example", "--client-id", "abc", "--deployment-id", "7")
+    assert unknown.exit_code == 2
+    assert "platform list" in unknown.stderr
+
+
+def test_no_platform_yet_says_what_to_do(run) -> None:
+    assert "platform add" in run("platform", "list").output
+
+
+def test_an_answer_is_graded_on_the_command_line(
+    run, tiny_encoder_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRADER_MODEL", str(tiny_encoder_folder))
+    arguments = ("grade", "--question", "What is overfitting?", "--reference", "The model learns noise of its data.")
+    right = run(*arguments, "--answer", "The model learns noise of its data.", "--json")
+    assert right.exit_code == 0, right.output
+    facts = json.loads(right.output)
+    assert (
+        facts["fraction"]
+        == grader_from(str(tiny_encoder_folder), tmp_path)
+        .assess(
+            question("What is overfitting?", "The model learns noise of its data."),
+            ["The model learns noise of its data."],
+        )[0]
+        .fraction
+    )
+    blank = json.loads(run(*arguments, "--answer", "   ", "--json").output)
+    assert (blank["fraction"], blank["flags"]) == (0.0, ["blank"])
+    assert "between" in run(*arguments, "--answer", "it learns noise").output
+
+
+def test_an_encoder_that_is_not_there_ends_with_a_sentence(
+    run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRADER_MODEL", str(tmp_path / "nowhere"))
+    result = run("grade", "--question", "q?", "--reference", "an answer", "--answer", "a")
+    assert result.exit_code in (1, 2)
+    assert "GRADER_MODEL" in result.stderr
+    assert "Traceback" not in result.output + result.stderr
+
+
+def test_the_help_and_the_web_process_import_no_torch(database_url: str, tmp_path: Path) -> None:
+    script = (
+        "import sys, lti_tool.cli, lti_tool; from config import load_settings;"
+        "lti_tool.create_app(load_settings(broker_url='redis://127.0.0.1:1/0'));"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'numpy', 'sklearn', 'peft'} & set(sys.modules);"
+        "print(sorted(heavy))"
+    )
+    environment = {**os.environ, "DATABASE_URL": database_url, "DATA_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def question(prompt: str, reference: str):
+    from grading.domain import Question
+
+    return Question(prompt=prompt, model_answers=(reference,))

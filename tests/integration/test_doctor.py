@@ -1,0 +1,83 @@
+"""``mlquiz doctor``: each part looked at, what is wrong named with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from config import Settings, load_settings
+from lti_tool.doctor import Finding, examine
+from lti_tool.embedded.valkey import EmbeddedValkey
+
+
+@pytest.fixture
+def valkey(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("v")
+    server = EmbeddedValkey(folder / "data", folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+def findings(settings: Settings) -> dict[str, Finding]:
+    return {finding.part: finding for finding in examine(settings)}
+
+
+@pytest.fixture
+def healthy(database_url: str, valkey: EmbeddedValkey, tiny_encoder_folder: Path, tmp_path: Path) -> dict[str, object]:
+    return {
+        "database_url": database_url,
+        "broker_url": valkey.url,
+        "grader_model": str(tiny_encoder_folder),
+        "explainer": "template",
+        "data_dir": tmp_path / "data",
+    }
+
+
+def test_a_healthy_tool_has_no_complaint(healthy: dict[str, object]) -> None:
+    found = findings(load_settings(**healthy))
+    assert [finding for finding in found.values() if not finding.ok] == []
+    assert set(found) >= {"PostgreSQL", "schema", "broker", "S-BERT encoder", "explainer", "secret key", "data folder"}
+
+
+@pytest.mark.parametrize(
+    ("change", "part", "advice"),
+    [
+        ({"database_url": "host=127.0.0.1 port=1 dbname=x connect_timeout=1"}, "PostgreSQL", "DATABASE_URL"),
+        ({"broker_url": "redis://127.0.0.1:1/0"}, "broker", "BROKER_URL"),
+        ({"grader_model": "/nowhere/at/all"}, "S-BERT encoder", "GRADER_MODEL"),
+        ({"explainer": "server", "explainer_url": "http://127.0.0.1:1/v1"}, "explainer", "EXPLAINER"),
+        ({"explainer": "local", "explainer_model": "/nowhere"}, "explainer", "EXPLAINER_MODEL"),
+        ({"public_url": "http://quiz.example.edu"}, "public address", "https"),
+    ],
+)
+def test_a_broken_part_is_named_with_advice(
+    healthy: dict[str, object], change: dict[str, object], part: str, advice: str
+) -> None:
+    found = findings(load_settings(**(healthy | change)))
+    assert not found[part].ok
+    assert found[part].detail
+    assert advice in found[part].advice
+    others = {name for name, finding in found.items() if not finding.ok} - {part}
+    assert others <= {"schema"}, "one broken part must not drag others along"
+
+
+def test_an_outdated_schema_is_named(healthy: dict[str, object], empty_database_url: str) -> None:
+    found = findings(load_settings(**(healthy | {"database_url": empty_database_url})))
+    assert not found["schema"].ok
+    assert "mlquiz db upgrade" in found["schema"].advice
+
+
+def test_an_explainer_server_that_answers_is_fine(healthy: dict[str, object], httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/models", headers={"Authorization": "Bearer key"}).respond_with_json({"data": []})
+    change = {"explainer": "server", "explainer_url": httpserver.url_for("/v1"), "explainer_api_key": "key"}
+    assert findings(load_settings(**(healthy | change)))["explainer"].ok
+
+
+def test_a_secret_that_others_can_read_is_named(healthy: dict[str, object], tmp_path: Path) -> None:
+    settings = load_settings(**healthy)
+    findings(settings)
+    (tmp_path / "data" / "secret.key").chmod(0o644)
+    assert "chmod 600" in findings(settings)["secret key"].detail
