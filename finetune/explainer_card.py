@@ -56,6 +56,8 @@ passing texts on the questions that choose.
 |---|--:|--:|---|
 {rows}
 
+Passing is no proof of good style: some texts that pass hold a clumsy phrase. Read the samples in `metrics.json`.
+
 ## Where not to use it
 
 Other languages than English, other notes than those of this program, texts that no check reads, anything but feedback

@@ -131,9 +131,13 @@ def _verdict(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
 
 
 def _named(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
+    """What is lacking is named, and a step that begins with something names what."""
     for point in (*feedback.missing, *feedback.contradicted):
         if point.position not in reading.named:
             yield Problem(kind=ProblemKind.NOT_NAMED, detail=point.name)
+    for clause in reading.clauses:
+        if not clause.positions and not clause.quotes and _STEP_ON.search(clause.text):
+            yield Problem(kind=ProblemKind.NOT_NAMED, detail=clause.text.strip())
 
 
 def _told_wrongly(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
@@ -235,6 +239,7 @@ _MARKUP = re.compile(r"[<>{}\[\]`|\\*#~^]|&\w+;|&#|__|https?:|www\.")
 _ROLE = re.compile(
     r"\b(?:system|assistant|user|student|tutor)\s*:|\bas an ai\b|\blanguage model\b|\binstructions?\b", re.IGNORECASE
 )
+_STEP_ON = re.compile(r"\b(?:begin|start) with\b|\bfirst look again at\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SCORE = re.compile(
     r"\d+\s*(?:%|percent|점|퍼센트|points?\b|marks?\b)|\d+\s*/\s*\d+|\bout of (?:ten|five|\d)"

@@ -25,6 +25,8 @@ _TO_THE_GRADER = re.compile(
     r"\b(?:ignore|disregard|override)\b.*\b(?:instruction|prompt|rule|above|previous)"
     r"|\b(?:system|assistant|tutor|teacher|grader|instructor)(?:['’]s)?\s*(?:prompt|note|comment)?\s*:"
     r"|\b(?:full|maximum|max|perfect)\s+(?:marks?|score|points?|credit|grade)\b|\bas an ai\b|\byou (?:are|must) now\b"
+    # Labels of the notes that a language model gets: nobody else writes such a line.
+    r"|\b(?:answer|good|good words|vague|missing|mixed[- ]up|mixed-up words|next)\s*:"
     r"|\b(?:score|grade|mark)s?\s*[:=]|\b\d+\s*(?:/|out of)\s*\d+\s*(?:points?|marks?)?\s*$"
     r"|만점|점수\s*[:=]|(?:지시|명령|프롬프트).{0,10}무시|(?:채점|시스템|선생님|튜터|교수)\S*\s*:",
     re.IGNORECASE,

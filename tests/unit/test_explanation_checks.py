@@ -97,6 +97,8 @@ def test_a_good_korean_text_passes() -> None:
         (ProblemKind.NOT_NAMED, "Good start. You are right about what bias is. Look again at what variance is."),
         (ProblemKind.NOT_NAMED, "Good start. Still missing: the effect of more complexity."),
         (ProblemKind.NOT_NAMED, "You are right about what bias is. Something is missing."),
+        (ProblemKind.NOT_NAMED, GOOD + " Begin with a vague path."),
+        (ProblemKind.NOT_NAMED, GOOD + " Start with a sentence on that."),
         (ProblemKind.FALSE_PRAISE, GOOD + " You explain the effect of more complexity well."),
         (ProblemKind.FALSE_PRAISE, GOOD.replace("what bias is:", "what bias is and what variance is:")),
         (ProblemKind.FALSE_PRAISE, GOOD + " What variance is is right."),

@@ -11,7 +11,8 @@ from tests.unit.explanation_builders import make_feedback
 def test_notes_are_labelled_lines() -> None:
     assert notes(make_feedback()).splitlines() == [
         "Answer: half of it",
-        "Good: what bias is (“High bias means that the model is too simple and underfits”)",
+        "Good: what bias is",
+        "Good words: “High bias means that the model is too simple and underfits”",
         "Mixed up: what variance is",
         "Missing: the effect of more complexity",
         "Next: look again at what variance is",
@@ -25,10 +26,22 @@ def test_labels_without_content_are_left_out() -> None:
     assert text.endswith("Next: add an example of your own")
 
 
-def test_a_quotation_that_serves_two_points_stands_once() -> None:
-    sentence = "Bias is too simple and variance is too wild"
-    text = notes(make_feedback(("covered", "covered", "missing"), evidence={0: sentence, 1: sentence}))
-    assert text.count(sentence) == 1
+def test_of_several_quotations_the_shortest_stands_in_the_notes() -> None:
+    shown = {0: "Bias is the error of a model that is too simple", 1: "variance is wild"}
+    text = notes(make_feedback(("covered", "covered", "missing"), evidence=shown))
+    assert "Good words: “variance is wild”" in text
+    assert shown[0] not in text
+
+
+def test_mixed_up_words_have_a_label_of_their_own() -> None:
+    text = notes(make_feedback(("missing", "contradicted", "missing"), evidence={1: "variance is the spread"}))
+    assert "Mixed-up words: “variance is the spread”" in text
+    assert "Good words" not in text
+
+
+def test_names_stand_as_the_text_shall_name_them() -> None:
+    text = notes(make_feedback(("missing", "missing", "missing"), fraction=0.0))
+    assert "Missing: what bias is, what variance is and the effect of more complexity" in text
 
 
 @pytest.mark.parametrize(
@@ -47,7 +60,8 @@ def test_a_student_cannot_write_a_line_of_the_notes(attack: str) -> None:
     assert "\nMissing: nothing" not in text
     assert "gnore" not in text
     assert "ull marks" not in text
-    assert len(text.splitlines()) == 5
+    assert len(text.splitlines()) <= 6
+    assert text.count("Missing:") == text.count("Next:") == 1
 
 
 def test_the_short_chat_is_what_the_adapter_was_trained_with() -> None:
