@@ -1,0 +1,133 @@
+"""``make bench``: figures for a person to read; none of them is a test.
+
+Each figure stands beside the one it is to be compared with in the same run, because shared machines are noisy.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from config import load_settings
+from grading.domain import KeyPoint, Question
+from grading.explanation.feedback import feedback_from
+from grading.explanation.template import template_text
+from grading.grader import load_grader
+from grading.models import adapter_folder, language_model_folder
+from grading.samples import SampleQuestion, load_samples
+
+RUNS = 20
+
+
+def main() -> None:
+    """Measure and print one table a part; the figures as JSON at the end."""
+    figures = {"web": web_process(), "grader": grader(), "explainer": explainer()}
+    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+
+
+def web_process() -> dict[str, float]:
+    """Start and memory of the web application, beside an interpreter that imports torch."""
+    app = (
+        "import time; began = time.perf_counter();"
+        "import psutil, lti_tool; from config import load_settings;"
+        "lti_tool.create_app(load_settings(broker_url='redis://127.0.0.1:1/0'));"
+        "print(time.perf_counter() - began, psutil.Process().memory_info().rss / 2**20)"
+    )
+    torch = (
+        "import time; began = time.perf_counter(); import psutil, torch;"
+        "print(time.perf_counter() - began, psutil.Process().memory_info().rss / 2**20)"
+    )
+    seconds, megabytes = _in_a_process(app)
+    torch_seconds, torch_megabytes = _in_a_process(torch)
+    return {
+        "start_seconds": seconds,
+        "memory_mb": megabytes,
+        "start_as_share_of_importing_torch": seconds / torch_seconds,
+        "memory_as_share_of_importing_torch": megabytes / torch_megabytes,
+    }
+
+
+def grader() -> dict[str, float]:
+    """One answer graded, beside two plain calls of the encoder (answer and model answer); and the template's text."""
+    bench = load_grader(load_settings())
+    sample = load_samples("en")[0]
+    question, answer = question_from(sample), sample.answers[0].text
+    assessment = bench.assess(question, [answer])[0]
+    graded = _seconds(lambda: bench.assess(question, [answer]))
+    encoded = _seconds(lambda: [bench._encoder.encode([text]) for text in (answer, sample.model_answers[0])])
+    worded = _seconds(lambda: template_text(feedback_from(question, answer, assessment)))
+    return {
+        "seconds_an_answer": graded,
+        "as_share_of_two_encoder_calls": graded / encoded,
+        "template_milliseconds": worded * 1000,
+        "memory_mb": psutil.Process().memory_info().rss / 2**20,
+    }
+
+
+def explainer() -> dict[str, float]:
+    """Twelve feedbacks reworded in one batch, beside one at a time."""
+    from grading.explanation.generators import LocalGenerator
+
+    settings = load_settings()
+    generator = LocalGenerator(
+        language_model_folder(settings.explainer_model, settings.models_path),
+        adapter_folder(settings.explainer_adapter),
+    )
+    bench = load_grader(settings)
+    feedbacks = []
+    for sample in load_samples("en")[:12]:
+        question, answer = question_from(sample), sample.answers[2].text
+        feedbacks.append(feedback_from(question, answer, bench.assess(question, [answer])[0]))
+    began = time.perf_counter()
+    generator.rewrite(feedbacks)
+    batched = time.perf_counter() - began
+    began = time.perf_counter()
+    for feedback in feedbacks[:4]:
+        generator.rewrite([feedback])
+    single = (time.perf_counter() - began) / 4 * len(feedbacks)
+    return {"seconds_for_12_in_a_batch": batched, "one_at_a_time_over_batched": single / batched}
+
+
+def question_from(sample: SampleQuestion) -> Question:
+    """A question of the bank as the grader takes it."""
+    return Question(
+        prompt=sample.prompt,
+        model_answers=tuple(sample.model_answers),
+        key_points=tuple(
+            KeyPoint(position=position, name=point.name, text=point.text, weight=point.weight)
+            for position, point in enumerate(sample.key_points)
+        ),
+        language=sample.language,
+    )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Median of twenty runs after one that warms up."""
+    work()
+    durations = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        work()
+        durations.append(time.perf_counter() - began)
+    return statistics.median(durations)
+
+
+def _in_a_process(script: str) -> tuple[float, float]:
+    root = Path(__file__).parent.parent.parent
+    results = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=root)
+        seconds, megabytes = done.stdout.split()
+        results.append((float(seconds), float(megabytes)))
+    return min(results)
+
+
+if __name__ == "__main__":
+    main()
