@@ -152,6 +152,7 @@ def test_a_socket_folder_of_somebody_else_is_refused(own_settings: Settings) -> 
     folder.chmod(0o777)
     with pytest.raises(EmbeddedServerFailed, match="belongs to someone else"):
         runtime_folder(own_settings.data_path)
+    folder.chmod(0o711)
 
 
 def test_socket_paths_stay_short_however_deep_the_data_folder_is(tmp_path: Path) -> None:

@@ -117,6 +117,10 @@ def _now() -> int:
     return int(time.time())
 
 
+class FromNow(int):
+    """Seconds from the time a test runs, not from the time it is collected."""
+
+
 @pytest.mark.parametrize(
     ("wrong", "status"),
     [
@@ -124,11 +128,11 @@ def _now() -> int:
         ({"iss": None}, 400),
         ({"aud": "https://other.example"}, 401),
         ({"aud": None}, 401),
-        ({"exp": _now() - 60}, 401),
+        ({"exp": FromNow(-60)}, 401),
         ({"exp": None}, 401),
-        ({"exp": _now() + 10 * 365 * 86400}, 401),
-        ({"iat": _now() + 600}, 401),
-        ({"iat": _now() - 2 * 3600}, 401),
+        ({"exp": FromNow(10 * 365 * 86400)}, 401),
+        ({"iat": FromNow(600)}, 401),
+        ({"iat": FromNow(-2 * 3600)}, 401),
         ({"iat": None}, 401),
         ({"iat": "yesterday"}, 401),
         ({"nonce": None}, 401),
@@ -149,7 +153,8 @@ def test_an_answer_with_a_wrong_claim_is_refused(
     scripted_tool: ScriptedTool, wrong: dict[str, Any], status: int
 ) -> None:
     asked = scripted_tool.is_asked_for_content()
-    response = scripted_tool.returns(scripted_tool.answers(asked, [ITEM], **wrong))
+    claims = {name: _now() + value if isinstance(value, FromNow) else value for name, value in wrong.items()}
+    response = scripted_tool.returns(scripted_tool.answers(asked, [ITEM], **claims))
     assert response.status_code == status
     assert "That did not work" in response.text
     assert scripted_tool.lms.activities() == []
