@@ -25,18 +25,20 @@ _TO_THE_GRADER = re.compile(
     r"\b(?:ignore|disregard|override)\b.*\b(?:instruction|prompt|rule|above|previous)"
     r"|\b(?:system|assistant|tutor|teacher|grader|instructor)(?:['’]s)?\s*(?:prompt|note|comment)?\s*:"
     r"|\b(?:full|maximum|max|perfect)\s+(?:marks?|score|points?|credit|grade)\b|\bas an ai\b|\byou (?:are|must) now\b"
-    # Labels of the notes that a language model gets: nobody else writes such a line.
-    r"|\b(?:answer|good|good words|vague|missing|mixed[- ]up|mixed-up words|next)\s*:"
     r"|\b(?:score|grade|mark)s?\s*[:=]|\b\d+\s*(?:/|out of)\s*\d+\s*(?:points?|marks?)?\s*$"
     r"|만점|점수\s*[:=]|(?:지시|명령|프롬프트).{0,10}무시|(?:채점|시스템|선생님|튜터|교수)\S*\s*:",
     re.IGNORECASE,
 )
 
 
+# Labels of the notes that a language model gets (see :mod:`.prompt`): no quotation may look like one of their lines.
+_NOTE_LABEL = re.compile(r"\b(?:answer|good|vague|missing|mixed[- ]up|words|next)\s*:", re.IGNORECASE)
+
+
 def quotation(evidence: str | None, point_text: str) -> str | None:
     """At most ``QUOTE_LIMIT`` characters of the student's words for a point, ``None`` where none may be repeated."""
     text = plain(evidence or "")
-    if not text or not is_repeatable(text):
+    if not text or not is_repeatable(text) or _NOTE_LABEL.search(text):
         return None
     limit = QUOTE_LIMIT_HANGUL if _HANGUL.search(text) else QUOTE_LIMIT
     chosen = text if len(text) <= limit else _best_clause(text, point_text, limit)
