@@ -65,8 +65,8 @@ class Question:
 class KeyPointVerdict:
     """The verdict on one key point.
 
-    ``similarity`` is the best cosine between the point and a sentence of the answer (-1..1); ``evidence`` is that
-    sentence in the student's own words, ``None`` where the point is missing.
+    ``similarity`` is the best cosine between the point and a sentence of the answer (-1..1); ``evidence`` is
+    a clause or whole sentences there, exactly as the student wrote them, ``None`` where the point is missing.
     """
 
     position: int

@@ -17,7 +17,7 @@ from grading.encoder import Encoder
 from grading.guard import GuardedAnswer
 from grading.keypoints import Alignment, align, key_points_of, references_of, windows_of
 from grading.polarity import antonym_agreements, antonym_clashes, negation_mismatch, number_clash, swap_share
-from grading.text import language_of, ngrams, sentences, terms
+from grading.text import Part, language_of, ngrams, sentences, terms
 
 FEATURES = (
     "best",  # cosine of the point and the nearest window
@@ -98,34 +98,35 @@ class QuestionFeatures:
         self.point_ngrams = [ngrams(point.text) - prompt_ngrams for point in self.points]
         self.language = language_of(" ".join(references))
 
-    def without_filler(self, answer: GuardedAnswer, encoder: Encoder) -> GuardedAnswer:
+    def without_filler(self, answer: GuardedAnswer, vectors: NDArray[np.float32]) -> GuardedAnswer:
         """The answer without sentences that have nothing to do with the question: they shall neither earn nor cost.
 
-        Unchanged when nothing else would be left. A sentence with a term of the question's own subject stays.
+        ``vectors`` are those of its sentences. Unchanged when nothing else would be left. A sentence with a term of
+        the question's own subject stays.
         """
-        if len(answer.sentences) < 2:
+        if len(answer.parts) < 2:
             return answer
-        nearness = (encoder.encode(answer.sentences) @ self.sentence_vectors.T).max(axis=1)
+        nearness = (vectors @ self.sentence_vectors.T).max(axis=1)
         floor = _FILLER_BELOW.get(self.language, _FILLER_BELOW["en"])
         kept = tuple(
             part
-            for part, near in zip(answer.sentences, nearness, strict=True)
-            if self._rescaled(near) >= floor or set(terms(part)) & self.own_terms
+            for part, near in zip(answer.parts, nearness, strict=True)
+            if self._rescaled(near) >= floor or set(terms(part.text)) & self.own_terms
         )
-        return replace(answer, sentences=kept) if kept else answer
+        return replace(answer, parts=kept) if kept else answer
 
-    def rows(self, answer: GuardedAnswer, windows: Sequence[str], vectors: NDArray[np.float32]) -> AnswerFeatures:
+    def rows(self, answer: GuardedAnswer, windows: Sequence[Part], vectors: NDArray[np.float32]) -> AnswerFeatures:
         """The features of one answer; ``vectors`` are those of its windows, then of the whole answer."""
         alignment = align(self.point_vectors, windows, vectors[:-1])
         whole = vectors[-1]
-        sentence_count = min(len(answer.sentences), len(windows))
+        sentence_count = min(len(answer.parts), len(windows))
         shared = self._answer_features(answer, vectors[:sentence_count], whole)
         answer_terms = set(terms(answer.text))
         answer_ngrams = ngrams(answer.text)
         rows = np.zeros((len(self.points), len(FEATURES)))
         for number, point in enumerate(self.points):
             chosen = int(alignment.best[number])
-            values = shared | self._point_features(number, point, windows[chosen], vectors[chosen], whole)
+            values = shared | self._point_features(number, point, windows[chosen].text, vectors[chosen], whole)
             values["best"] = self._rescaled(alignment.similarities[number].max())
             values["best_shortened"] = self._rescaled(alignment.similarities[number, :sentence_count].max())
             values["lift"] = values["best"] - self._rescaled(self.point_vectors[number] @ self.prompt_vector)
@@ -184,17 +185,21 @@ def answer_features(
     question: QuestionFeatures, answers: Sequence[GuardedAnswer], encoder: Encoder
 ) -> list[AnswerFeatures]:
     """The features of several answers to one question, encoded together. Each answer must have something in it."""
-    answers = [question.without_filler(answer, encoder) for answer in answers]
-    windows = [windows_of(answer.sentences) for answer in answers]
-    texts = [text for own, answer in zip(windows, answers, strict=True) for text in (*own, answer.text)]
-    vectors = encoder.encode(texts)
-    found: list[AnswerFeatures] = []
-    start = 0
-    for own, answer in zip(windows, answers, strict=True):
-        end = start + len(own) + 1
-        found.append(question.rows(answer, own, vectors[start:end]))
-        start = end
-    return found
+    known: dict[str, NDArray[np.float32]] = {}
+
+    def encoded(texts: Sequence[str]) -> NDArray[np.float32]:
+        unknown = list(dict.fromkeys(text for text in texts if text not in known))
+        known.update(zip(unknown, encoder.encode(unknown), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    encoded([sentence for answer in answers for sentence in answer.sentences])
+    answers = [question.without_filler(answer, encoded(answer.sentences)) for answer in answers]
+    windows = [windows_of(answer.parts) for answer in answers]
+    texts = [[*(window.text for window in own), answer.text] for own, answer in zip(windows, answers, strict=True)]
+    encoded([text for own in texts for text in own])
+    return [
+        question.rows(answer, own, encoded(parts)) for answer, own, parts in zip(answers, windows, texts, strict=True)
+    ]
 
 
 def _share(part: set[str], whole: set[str]) -> float:

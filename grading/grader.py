@@ -18,6 +18,7 @@ from grading.encoder import Encoder
 from grading.features import AnswerFeatures, QuestionFeatures, answer_features
 from grading.guard import GuardedAnswer, guard
 from grading.head import DEFAULT_HEAD, Head, load_head
+from grading.keypoints import evidence_for
 from grading.models import encoder_folder
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from grading.unpacking import Progress
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised whenever a change of this package changes scores."""
 
 _COVERED_FROM = 0.65
@@ -93,7 +94,7 @@ class Grader:
         fraction = self._head.fraction(coverages, weights)
         low, high, confidence = self._head.interval.around(fraction)
         verdicts = tuple(
-            _verdict(question, features, number, coverages[number], contradictions[number])
+            _verdict(question, answer, features, number, coverages[number], contradictions[number])
             for number in range(len(question.points))
         )
         return Assessment(
@@ -128,7 +129,12 @@ def grader_from(
 
 
 def _verdict(
-    question: QuestionFeatures, features: AnswerFeatures, number: int, coverage: float, contradiction: float
+    question: QuestionFeatures,
+    answer: GuardedAnswer,
+    features: AnswerFeatures,
+    number: int,
+    coverage: float,
+    contradiction: float,
 ) -> KeyPointVerdict:
     alignment = features.alignment
     if contradiction >= _CONTRADICTED_FROM and coverage < _COVERED_FROM:
@@ -139,12 +145,12 @@ def _verdict(
         verdict = Verdict.PARTIAL
     else:
         verdict = Verdict.MISSING
-    best = int(alignment.best[number])
+    window = alignment.windows[int(alignment.best[number])]
     return KeyPointVerdict(
         position=question.points[number].position,
         verdict=verdict,
         similarity=round(float(alignment.similarities[number].max()), 4),
-        evidence=None if verdict is Verdict.MISSING else alignment.windows[best],
+        evidence=None if verdict is Verdict.MISSING else evidence_for(window, answer.parts, answer.written),
     )
 
 

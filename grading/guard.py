@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from grading.domain import Flag, Question
 from grading.plausibility import is_gibberish
-from grading.text import clean, language_of, ngrams, sentences, squeezed, terms, words
+from grading.text import BLANK, Part, clean, language_of, ngrams, sentence_parts, sentences, squeezed, terms, words
 
 _NEAR_COPY = 0.85
 _MAX_SENTENCES = 64
@@ -22,13 +22,20 @@ _MAX_SENTENCES = 64
 class GuardedAnswer:
     """What is left to score.
 
-    ``sentences`` are in the student's own words and order, each once; ``is_empty_handed`` says that nothing is left
-    that could earn points, so that the fraction is 0 without asking the model.
+    ``parts`` are its sentences in the student's own words and order, each once, with their places in ``written``, the
+    cleaned answer; ``is_empty_handed`` says that nothing is left that could earn points, so that the fraction is 0
+    without asking the model.
     """
 
-    sentences: tuple[str, ...]
+    written: str
+    parts: tuple[Part, ...]
     flags: frozenset[Flag]
     is_empty_handed: bool
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The sentences to score, words said twice in a row once."""
+        return tuple(part.text for part in self.parts)
 
     @property
     def text(self) -> str:
@@ -38,25 +45,26 @@ class GuardedAnswer:
 
 def guard(question: Question, answer: str) -> GuardedAnswer:
     """The answer without instructions, copies of the question and repetitions, and what was noticed about it."""
-    text = clean(answer)
+    written = clean(answer)
     flags: set[Flag] = set()
-    if not any(character.isalnum() for character in text):
-        return _empty_handed({Flag.BLANK})
-    text = _without_instructions(text, flags)
-    kept = _without_repetitions(sentences(_without_stutter(text, flags)), flags)[:_MAX_SENTENCES]
+    if not any(character.isalnum() for character in written):
+        return _empty_handed(written, {Flag.BLANK})
+    # What is taken out is blanked, so that the places of the rest stay those in the student's text.
+    text = _without_stutter(_without_instructions(written, flags), flags)
+    kept = _without_repetitions(sentence_parts(text), flags)[:_MAX_SENTENCES]
     kept = _without_question(question, kept, flags)
     if not kept:
-        return _empty_handed(flags or {Flag.BLANK})
-    left = " ".join(kept)
+        return _empty_handed(written, flags or {Flag.BLANK})
+    left = " ".join(part.text for part in kept)
     if is_dont_know(left, question):
-        return _empty_handed(flags | {Flag.DONT_KNOW})
+        return _empty_handed(written, flags | {Flag.DONT_KNOW})
     if is_gibberish(left, known=(question.prompt, *question.model_answers)):
-        return _empty_handed(flags | {Flag.GIBBERISH})
+        return _empty_handed(written, flags | {Flag.GIBBERISH})
     if language_of(left) != _expected_language(question) and len(words(left)) >= 4:
         flags.add(Flag.OTHER_LANGUAGE)
-    if is_model_answer(kept, question):
+    if is_model_answer([part.text for part in kept], question):
         flags.add(Flag.MODEL_ANSWER_PASTED)
-    return GuardedAnswer(sentences=tuple(kept), flags=frozenset(flags), is_empty_handed=False)
+    return GuardedAnswer(written=written, parts=tuple(kept), flags=frozenset(flags), is_empty_handed=False)
 
 
 def is_dont_know(text: str, question: Question) -> bool:
@@ -102,8 +110,8 @@ def _is_content(word: str, prompt_terms: set[str]) -> bool:
     return bool(own) and not own & prompt_terms and not own & _TALK_TERMS
 
 
-def _empty_handed(flags: Iterable[Flag]) -> GuardedAnswer:
-    return GuardedAnswer(sentences=(), flags=frozenset(flags), is_empty_handed=True)
+def _empty_handed(written: str, flags: Iterable[Flag]) -> GuardedAnswer:
+    return GuardedAnswer(written=written, parts=(), flags=frozenset(flags), is_empty_handed=True)
 
 
 def _expected_language(question: Question) -> str:
@@ -111,37 +119,41 @@ def _expected_language(question: Question) -> str:
 
 
 def _without_instructions(text: str, flags: set[Flag]) -> str:
-    """Data that speaks to the grader goes: JSON with a score in it, role markers, pleas for marks, fake comments."""
-    stripped = _JSON_SCORE.sub(" ", text)
-    lines = [line for line in stripped.split("\n") if not _SPEAKER.match(line)]
-    kept = [part for line in lines for part in sentences(line) if not _INSTRUCTION.search(part)]
-    original = [part for line in text.split("\n") for part in sentences(line)]
-    if len(squeezed(" ".join(kept))) == len(squeezed(" ".join(original))):
-        return text
-    flags.add(Flag.INSTRUCTION)
-    return "\n".join(kept)
+    """Data that speaks to the grader is blanked: JSON with a score in it, role markers, pleas for marks, fake comments.
+
+    By as many line breaks, since what stood before and after it are no longer one sentence.
+    """
+    left = _JSON_SCORE.sub(lambda match: "\n" * len(match.group()), text)
+    left = "\n".join("\n" * len(line) if _SPEAKER.match(line) else line for line in left.split("\n"))
+    for part in sentence_parts(left):
+        if _INSTRUCTION.search(part.text):
+            left = left[: part.start] + "\n" * len(part.raw) + left[part.end :]
+    if left != text:
+        flags.add(Flag.INSTRUCTION)
+    return left
 
 
 def _without_stutter(text: str, flags: set[Flag]) -> str:
-    """A word said three and more times in a row is kept once."""
-    tokens: list[str] = []
-    run = 0
+    """A word said several times in a row is kept once, the others are blanked."""
+    kept: list[str] = []
     for line in text.split("\n"):
+        tokens: list[str] = []
+        last, run = "", 0
         for token in line.split(" "):
-            run = run + 1 if tokens and token.lower() == tokens[-1].lower() else 0
+            run = run + 1 if token and token.lower() == last else 0
             if run >= 2:
                 flags.add(Flag.REPEATED)
-            if run == 0:
-                tokens.append(token)
-        tokens.append("\n")
-    return " ".join(tokens)
+            tokens.append(BLANK * len(token) if run else token)
+            last = token.lower()
+        kept.append(" ".join(tokens))
+    return "\n".join(kept)
 
 
-def _without_repetitions(parts: list[str], flags: set[Flag]) -> list[str]:
-    kept: list[str] = []
+def _without_repetitions(parts: list[Part], flags: set[Flag]) -> list[Part]:
+    kept: list[Part] = []
     seen: set[str] = set()
     for part in parts:
-        key = squeezed(part)
+        key = squeezed(part.raw)
         if key in seen and len(key) > 3:
             flags.add(Flag.REPEATED)
             continue
@@ -150,13 +162,13 @@ def _without_repetitions(parts: list[str], flags: set[Flag]) -> list[str]:
     return kept
 
 
-def _without_question(question: Question, parts: list[str], flags: set[Flag]) -> list[str]:
+def _without_question(question: Question, parts: list[Part], flags: set[Flag]) -> list[Part]:
     """Sentences that only repeat the question earn nothing and are left out."""
     prompt = clean(question.prompt)
     copies = [prompt, *sentences(prompt)]
     keys = {squeezed(copy) for copy in copies}
     grams = [ngrams(copy) for copy in copies if len(squeezed(copy)) >= 12]
-    kept = [part for part in parts if not _is_copy(part, keys, grams)]
+    kept = [part for part in parts if not _is_copy(part.text, keys, grams)]
     if len(kept) < len(parts):
         flags.add(Flag.QUESTION_COPIED)
     return kept

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from grading.domain import KeyPoint, Question
 from grading.errors import QuestionUnusable
-from grading.text import clauses, clean, language_of, sentences
+from grading.text import Part, clause_parts, clean, language_of, sentences
 
 _MAX_WINDOWS = 160
 _MAX_DERIVED = 8
+_MAX_EVIDENCE = 1500
+_LONG_SENTENCE, _CLAUSE = 180, 40
+_LONG_KOREAN_SENTENCE, _KOREAN_CLAUSE = 100, 20
+"""In characters: when a clause is shown in place of its sentence. A syllable of Hangul says about two letters."""
 
 
 def key_points_of(question: Question) -> tuple[KeyPoint, ...]:
@@ -41,14 +45,34 @@ def references_of(question: Question) -> tuple[str, ...]:
     return answers or (" ".join(point.text for point in key_points_of(question)),)
 
 
-def windows_of(parts: Sequence[str]) -> list[str]:
+def windows_of(parts: Sequence[Part]) -> list[Part]:
     """The stretches of an answer that may carry a key point: sentences, clauses, and two sentences in a row.
 
     Each once, sentences first; at most 160.
     """
-    neighbours = [f"{first} {second}" for first, second in pairwise(parts)]
-    pieces = [clause for part in parts for clause in clauses(part)]
-    return list(dict.fromkeys([*parts, *pieces, *neighbours]))[:_MAX_WINDOWS]
+    neighbours = [_both(first, second) for first, second in pairwise(parts)]
+    pieces = [clause for part in parts for clause in clause_parts(part)]
+    unique: dict[str, Part] = {}
+    for window in (*parts, *pieces, *neighbours):
+        unique.setdefault(window.text, window)
+    return list(unique.values())[:_MAX_WINDOWS]
+
+
+def evidence_for(window: Part, parts: Sequence[Part], written: str) -> str:
+    """The student's own words around ``window``, exactly as they stand in ``written``: a clause or whole sentences.
+
+    A clause that makes no sense alone (short, or with half a bracket) gives way to its sentence, and so does one of a
+    sentence that is short enough to be read at a glance. Of two sentences with something else between them the longer
+    one is shown.
+    """
+    inside = [part for part in parts if part.start < window.end and window.start < part.end]
+    if len(inside) > 1 and any(character.isalnum() for character in written[inside[0].end : inside[1].start]):
+        inside = [max(inside, key=lambda part: len(part.raw))]
+    whole = written[inside[0].start : inside[-1].end]
+    clause = written[window.start : window.end]
+    shown = clause if len(inside) == 1 and _is_readable(clause, whole) else whole
+    # Longer than this only where one word is said again and again.
+    return shown[:_MAX_EVIDENCE].rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +83,35 @@ class Alignment:
     index of the nearest window of each key point.
     """
 
-    windows: tuple[str, ...]
+    windows: tuple[Part, ...]
     similarities: NDArray[np.float32]
     best: NDArray[np.int64]
 
 
 def align(
-    points: NDArray[np.float32], windows: Sequence[str], vectors: NDArray[np.float32], tolerance: float = 0.01
+    points: NDArray[np.float32], windows: Sequence[Part], vectors: NDArray[np.float32], tolerance: float = 0.01
 ) -> Alignment:
     """Match normalised vectors of key points ``[n, d]`` and windows ``[m, d]``; ``m`` is at least 1.
 
     Among windows within ``tolerance`` of the nearest the shortest is taken: it is the better evidence.
     """
     similarities = points @ vectors.T
-    lengths = np.array([len(window) for window in windows])
+    lengths = np.array([len(window.raw) for window in windows])
     near = similarities >= similarities.max(axis=1, keepdims=True) - tolerance
     best = np.where(near, lengths[None, :], np.iinfo(np.int64).max).argmin(axis=1)
     return Alignment(windows=tuple(windows), similarities=similarities.astype(np.float32), best=best)
+
+
+def _both(first: Part, second: Part) -> Part:
+    """Two sentences as one stretch; what was taken out between them stays out."""
+    gap = max(1, second.start - first.end)
+    return Part(raw=first.raw + " " * gap + second.raw, start=first.start)
+
+
+def _is_readable(clause: str, sentence: str) -> bool:
+    is_korean = language_of(sentence) == "ko"
+    return (
+        len(sentence) > (_LONG_KOREAN_SENTENCE if is_korean else _LONG_SENTENCE)
+        and len(clause) >= (_KOREAN_CLAUSE if is_korean else _CLAUSE)
+        and all(clause.count(left) == clause.count(right) for left, right in ("()", "[]", "{}"))
+    )

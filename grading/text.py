@@ -9,12 +9,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 MAX_CHARACTERS = 100_000
 """What is read of an answer; the rest of a longer one is cut off."""
 
+BLANK = "\0"
+"""Stands for a character that is not to be read, so that the places of the others stay; :func:`clean` leaves none.
+
+No white space, since long runs of that cost the patterns below quadratic time.
+"""
+
 _LONG_SENTENCE_WORDS = 45
 _WINDOW_WORDS = 30
+_WORD_CHARACTERS = 100
 
 _SENTENCE_END = re.compile(
     r"(?<=[.?!…])[\"'”’)\]]*\s+"  # end of a sentence, then space
@@ -26,13 +34,37 @@ _SENTENCE_END = re.compile(
 _LIST_MARK = re.compile(r"^\s*(?:[-*•·‣▪]+|\(?\d{1,2}[.)])\s+")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|etc|cf|approx|resp|fig|no|eq)|\b[A-Za-z]|\d)\.$", re.IGNORECASE)
 _CLAUSE_END = re.compile(
-    r",\s+|\s+[-–—]\s+|:\s+|\s*[()]\s*|\s+(?:but|while|whereas|because|so that|which|and then|and)\s+"
+    r",\s+|\s+[-–—]\s+|:\s+|\s+\(|\)[,.]?\s+|\s+(?:but|while|whereas|because|so that|which|and then|and)\s+"
     r"|(?<=[가-힣](?:고|며))\s+|(?<=지만)\s+|(?<=는데)\s+|(?<=니까)\s+|(?<=해서)\s+|(?<=므로)\s+"
 )
 _KOREAN_END = re.compile(r"(?<=[가-힣](?:다|요|음|임|함|됨))\s+")
 _WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|\d+(?:\.\d+)?|[가-힣]+|[^\W\d_]+")
+_TOKEN = re.compile(rf"[^\s{BLANK}]\S*")
 _HANGUL = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ]")
 _LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A stretch of a text and where it stands there: ``raw`` is what the text holds from ``start`` to ``end``."""
+
+    raw: str
+    start: int = 0
+
+    @property
+    def end(self) -> int:
+        """The index behind the last character."""
+        return self.start + len(self.raw)
+
+    @property
+    def text(self) -> str:
+        """The stretch with single spaces and without blanks."""
+        return " ".join(self.raw.replace(BLANK, "").split())
+
+    def cut(self, start: int, end: int) -> Part:
+        """From ``start`` to ``end`` of this stretch, without white space around it."""
+        raw = self.raw[start:end]
+        return Part(raw=raw.strip(), start=self.start + start + len(raw) - len(raw.lstrip()))
 
 
 def clean(text: str) -> str:
@@ -68,26 +100,41 @@ def language_of(text: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """Sentences, list items and parts between semicolons; long unpunctuated stretches in windows of 30 words."""
-    found: list[str] = []
-    for piece in _joined_after_abbreviations(_SENTENCE_END.split(text)):
-        bare = _LIST_MARK.sub("", piece).strip()
-        if _LETTER.search(bare) or any(character.isdigit() for character in bare):
+    return [part.text for part in sentence_parts(text)]
+
+
+def sentence_parts(text: str) -> list[Part]:
+    """The :func:`sentences` with their places in ``text``; none goes beyond its line."""
+    found: list[Part] = []
+    for piece in _joined_after_abbreviations(text, _split(_SENTENCE_END, Part(raw=text))):
+        mark = _LIST_MARK.match(piece.raw)
+        bare = piece.cut(mark.end() if mark else 0, len(piece.raw))
+        if _LETTER.search(bare.raw) or any(character.isdigit() for character in bare.raw):
             found.extend(_bounded(bare))
     return found
 
 
 def clauses(sentence: str) -> list[str]:
-    """Parts of a sentence at commas, conjunctions and Korean connective endings, each of at least three words."""
-    parts: list[str] = []
-    held = ""
-    for part in _CLAUSE_END.split(sentence):
-        held = f"{held} {part or ''}".strip()
-        if len(held.split()) >= 3:
-            parts.append(held)
-            held = ""
-    if held and parts:
-        parts[-1] = f"{parts[-1]} {held}"
-    return parts if len(parts) > 1 else []
+    """Parts of a sentence at commas, conjunctions and Korean connective endings, each of at least three words.
+
+    What stands between two parts belongs to neither; inside a part everything stays as it was written.
+    """
+    return [part.text for part in clause_parts(Part(raw=sentence))]
+
+
+def clause_parts(sentence: Part) -> list[Part]:
+    """The :func:`clauses` of a sentence with their places; empty when there is only one."""
+    spans: list[tuple[int, int]] = []
+    held: int | None = None
+    for piece in _split(_CLAUSE_END, sentence):
+        start, end = piece.start - sentence.start, piece.end - sentence.start
+        held = start if held is None else held
+        if len(sentence.raw[held:end].split()) >= 3:
+            spans.append((held, end))
+            held = None
+    if held is not None and spans:
+        spans[-1] = (spans[-1][0], len(sentence.raw))
+    return [sentence.cut(start, end) for start, end in spans] if len(spans) > 1 else []
 
 
 def words(text: str) -> list[str]:
@@ -133,30 +180,57 @@ def squeezed(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 
 
-def _joined_after_abbreviations(pieces: list[str | None]) -> Iterator[str]:
-    held = ""
+def _split(pattern: re.Pattern[str], part: Part) -> Iterator[Part]:
+    """The stretches between the matches of ``pattern``, without empty ones."""
+    start = 0
+    for match in pattern.finditer(part.raw):
+        piece = part.cut(start, match.start())
+        start = match.end()
+        if piece.raw:
+            yield piece
+    rest = part.cut(start, len(part.raw))
+    if rest.raw:
+        yield rest
+
+
+def _joined_after_abbreviations(text: str, pieces: Iterator[Part]) -> Iterator[Part]:
+    held: Part | None = None
     for piece in pieces:
-        if piece is None or not piece.strip():
-            continue
-        held = f"{held} {piece}".strip()
-        if not _ABBREVIATION.search(held):
-            yield held
-            held = ""
-    if held:
+        if held is not None:
+            if "\n" in text[held.end : piece.start]:
+                yield held
+            else:
+                piece = Part(raw=text[held.start : piece.end], start=held.start)
+            held = None
+        if _ABBREVIATION.search(piece.raw):
+            held = piece
+        else:
+            yield piece
+    if held is not None:
         yield held
 
 
-def _bounded(sentence: str) -> Iterator[str]:
-    if len(sentence.split()) <= _LONG_SENTENCE_WORDS and len(sentence) <= 600:
+def _bounded(sentence: Part) -> Iterator[Part]:
+    read = sentence.text
+    if len(read.split()) <= _LONG_SENTENCE_WORDS and len(read) <= 600:
         yield sentence
         return
-    for part in _KOREAN_END.split(sentence):
-        tokens = [token[:100] for token in part.split()]
-        if len(tokens) <= _LONG_SENTENCE_WORDS:
-            yield " ".join(tokens)
-            continue
-        for start in range(0, len(tokens), _WINDOW_WORDS):
-            yield " ".join(tokens[start : start + _WINDOW_WORDS])
+    for part in _split(_KOREAN_END, sentence):
+        tokens = list(_TOKEN.finditer(part.raw))
+        size = len(tokens) if len(tokens) <= _LONG_SENTENCE_WORDS else _WINDOW_WORDS
+        for start in range(0, len(tokens), size):
+            yield from _without_endless_words(part, tokens[start : start + size])
+
+
+def _without_endless_words(part: Part, tokens: list[re.Match[str]]) -> Iterator[Part]:
+    """The stretch of these tokens, ended after each word that is cut at 100 characters."""
+    first = 0
+    for number, token in enumerate(tokens):
+        if len(token.group()) > _WORD_CHARACTERS:
+            yield part.cut(tokens[first].start(), token.start() + _WORD_CHARACTERS)
+            first = number + 1
+    if first < len(tokens):
+        yield part.cut(tokens[first].start(), tokens[-1].end())
 
 
 def _korean_terms(word: str) -> Iterator[str]:
