@@ -90,6 +90,13 @@ class Settings(BaseSettings):
         "", description="Base URL of an OpenAI-compatible server, e.g. `http://127.0.0.1:8000/v1`."
     )
     explainer_api_key: SecretStr = Field(SecretStr(""), description="Bearer key for EXPLAINER_URL, if it wants one.")
+    model_threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Threads of each worker process that computes a model. 0: cores divided by the two model processes"
+        " of `mlquiz up` (grade and explain).",
+    )
     explanation_wait_seconds: int = Field(
         60, ge=0, le=3600, description="How long a score waits for its explanation before it goes to the LMS without."
     )

@@ -33,6 +33,8 @@ DELIVER = "lti_tool.gradebook.tasks.deliver_score"
 SWEEP = "lti_tool.gradebook.tasks.sweep"
 
 Queue = Literal["grade", "explain", "deliver"]
+# Of `mlquiz up`: one grades, one explains.
+MODEL_PROCESSES = 2
 QUEUES: tuple[Queue, ...] = ("grade", "explain", "deliver")
 
 _log = structlog.get_logger(__name__)
@@ -166,6 +168,8 @@ def run_worker(settings: Settings, queues: tuple[Queue, ...]) -> None:
     """
     configure(settings)
     os.environ["MLQUIZ_QUEUES"] = ",".join(queues)
+    # Read by torch when it is imported; two model processes with all cores each are several times slower than this.
+    os.environ["OMP_NUM_THREADS"] = str(settings.model_threads or max(1, _cores() // MODEL_PROCESSES))
     pool = ["--pool", "threads", "--concurrency", "4"] if queues == ("deliver",) else ["--pool", "prefork", "-c", "1"]
     celery.worker_main(
         [
@@ -174,6 +178,10 @@ def run_worker(settings: Settings, queues: tuple[Queue, ...]) -> None:
             *("--loglevel", settings.log_level, "--without-gossip", "--without-mingle"),
         ]
     )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @setup_logging.connect
