@@ -89,8 +89,8 @@ def fetch_value(connection: Connection, query: LiteralString, *values: object) -
 # Migrations --------------------------------------------------------------------------------------------------------
 
 
-def upgrade(conninfo: str) -> list[str]:
-    """Apply the migrations that the database lacks, in order; the ids of those applied now.
+def upgrade(conninfo: str, *, last: str | None = None) -> list[str]:
+    """Apply the migrations that the database lacks, in order, up to ``last``; the ids of those applied now.
 
     Safe to call from several processes at once. Raises :class:`DatabaseUnavailable`.
     """
@@ -98,7 +98,7 @@ def upgrade(conninfo: str) -> list[str]:
         # Whoever was killed inside yoyo's lock left its row behind; we hold the real lock, so the row is stale.
         backend.break_lock()
         with backend.lock():
-            pending = backend.to_apply(_migrations())
+            pending = backend.to_apply(_migrations().filter(lambda migration: last is None or migration.id <= last))
             names = [migration.id for migration in pending]
             backend.apply_migrations(pending)
     return names

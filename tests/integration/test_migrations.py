@@ -84,3 +84,27 @@ def test_an_audit_event_cannot_be_changed_or_deleted(database_url: str) -> None:
             connection.execute("UPDATE audit_events SET event = 'other'")
         with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
             connection.execute("DELETE FROM audit_events")
+
+
+def test_each_migration_runs_on_the_data_of_the_one_before_and_keeps_it(empty_database_url: str) -> None:
+    """Every migration has a file of rows as its version left them; the next one must take them over whole."""
+    folder = Path(__file__).parent / "migration_data"
+    names = sorted(path.stem for path in db.MIGRATIONS_FOLDER.glob("*.sql"))
+    assert sorted(path.stem for path in folder.glob("*.sql")) == names, "a migration lacks its file of rows"
+    for name in names:
+        db.upgrade(empty_database_url, last=name)
+        with psycopg.connect(empty_database_url) as connection:
+            connection.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))  # pyright: ignore
+    assert db.pending_migrations(empty_database_url) == []
+    with psycopg.connect(empty_database_url) as connection:
+        totals = connection.execute(
+            "SELECT status, points, max_points, stuck_answers FROM attempts JOIN attempt_totals ON attempt_id = id"
+            " ORDER BY status"
+        ).fetchall()
+        answers = connection.execute("SELECT answer FROM submissions ORDER BY id").fetchall()
+    assert [(status, int(points), int(maximum), stuck) for status, points, maximum, stuck in totals] == [
+        ("GRADED", 1, 6, 0),
+        ("OPEN", 0, 6, 0),
+        ("SUBMITTED", 0, 6, 1),
+    ]
+    assert [answer for (answer,) in answers] == ["An answer, 답, 🙂", "Waits", "Waits", "Half a sen"]
