@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, g
 from flask_babel import format_decimal, gettext
 
 from lti_tool.launch.sessions import LaunchSession
-from lti_tool.questions.forms import plain_number
+from lti_tool.questions.forms import QUIZ_LANGUAGES, plain_number
 
 
 def register(blueprint: Blueprint) -> None:
@@ -16,6 +16,7 @@ def register(blueprint: Blueprint) -> None:
     blueprint.add_app_template_filter(points_text, "points")
     blueprint.add_app_template_filter(plain_number, "plain_number")
     blueprint.add_app_template_filter(translated, "translated")
+    blueprint.add_app_template_filter(language_name, "language_name")
     blueprint.app_context_processor(launch_values)
     blueprint.app_url_defaults(stay_in_this_launch)
 
@@ -23,6 +24,11 @@ def register(blueprint: Blueprint) -> None:
 def points_text(points: Decimal | float) -> str:
     """Points in the reader's own number format, at most two decimals: ``3.5`` or ``3,5``."""
     return format_decimal(points, format="#,##0.##")
+
+
+def language_name(code: str) -> str:
+    """The language's name in itself, for students who are to write in it."""
+    return QUIZ_LANGUAGES.get(code, code)
 
 
 def translated(sentence: str) -> str:

@@ -173,6 +173,10 @@ const drafts = [...form.querySelectorAll("textarea[data-question]")].map((field)
 
 const saveAll = () => drafts.forEach((draft) => draft.save({ keepalive: true }));
 window.addEventListener("pagehide", saveAll);
+// Inside a frame some browsers give the page no storage: what is not saved yet is only here, so ask before it goes.
+window.addEventListener("beforeunload", (event) => {
+  if (drafts.some((draft) => draft.isDirty)) event.preventDefault();
+});
 document.addEventListener("visibilitychange", () => document.hidden && saveAll());
 window.addEventListener("online", () => drafts.forEach((draft) => draft.save()));
 // The form itself carries every answer; a text that is still on its way must not arrive after it.
