@@ -33,10 +33,14 @@ encoder; with another one expect worse.
 
 ## Known limits
 
+- Scores lean to the middle: the tables show by how much complete answers come out too low and fluent wrong ones too
+  high (bias). Where the two matter, a person should look.
+- The gates before the head (blank, don't know, gibberish, sentences beside the subject) were tuned on the same bank, so
+  the figures of `dont_know` and of the made-up answers flatter them.
 - It sees contradictions through negation words, pairs of opposites, numbers and swapped neighbours, not through
   meaning: a wrong claim in the right vocabulary can score too high.
 - Answers in another language than the model answer are scored by cosines alone and come out lower.
-- The bank's answers were written for it, not collected: figures on real students will be lower.
+- The bank's answers were written for it, not collected: figures on other questions and other students will differ.
 """
 
 

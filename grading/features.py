@@ -19,6 +19,9 @@ from grading.keypoints import Alignment, align, key_points_of, references_of, wi
 from grading.polarity import antonym_agreements, antonym_clashes, negation_mismatch, number_clash, swap_share
 from grading.text import Part, language_of, ngrams, sentences, terms
 
+_SHARED_SIGNS = ("best", "recall_new", "recall_ngrams", "antonyms", "negation", "new_share", "margin")
+"""Also looked at across the points: an answer that fits all of them a little says more than one that fits one."""
+
 FEATURES = (
     "best",  # cosine of the point and the nearest window
     "best_shortened",  # the same among sentences alone
@@ -45,11 +48,16 @@ FEATURES = (
     "answer_negations",
     "other_language",
     "points",  # how many key points the question has
+    *(f"others_{name}" for name in _SHARED_SIGNS),  # mean over the question's other points
+    *(f"least_{name}" for name in _SHARED_SIGNS),  # minimum over all of its points
 )
+_OWN_FEATURES = FEATURES[: -2 * len(_SHARED_SIGNS)]
 LEXICAL_FEATURES = tuple(
     name
     for name in FEATURES
-    if name.startswith(("recall", "new_", "answer_new", "negation", "antonyms", "swap", "numbers"))
+    if name.removeprefix("others_")
+    .removeprefix("least_")
+    .startswith(("recall", "new_", "answer_new", "negation", "antonyms", "swap", "numbers"))
 )
 """Those that no encoder takes part in, save for the choice of the window."""
 
@@ -134,7 +142,8 @@ class QuestionFeatures:
             own = self.point_terms[number] - self.prompt_terms
             values["recall_new"] = _share(own & answer_terms, own)
             values["recall_ngrams"] = _share(self.point_ngrams[number] & answer_ngrams, self.point_ngrams[number])
-            rows[number] = [values[name] for name in FEATURES]
+            rows[number, : len(_OWN_FEATURES)] = [values[name] for name in _OWN_FEATURES]
+        _add_shared_signs(rows)
         pairs = np.stack([self.point_vectors, vectors[alignment.best]])
         return AnswerFeatures(rows=rows, alignment=alignment, pairs=pairs)
 
@@ -200,6 +209,16 @@ def answer_features(
     return [
         question.rows(answer, own, encoded(parts)) for answer, own, parts in zip(answers, windows, texts, strict=True)
     ]
+
+
+def _add_shared_signs(rows: Rows) -> None:
+    """Fill the last columns from those of the points; a single point stands for the others too."""
+    count = len(_SHARED_SIGNS)
+    signs = rows[:, [FEATURES.index(name) for name in _SHARED_SIGNS]]
+    for number in range(len(rows)):
+        others = np.delete(signs, number, axis=0)
+        rows[number, -2 * count : -count] = others.mean(axis=0) if len(others) else signs[number]
+    rows[:, -count:] = signs.min(axis=0)
 
 
 def _share(part: set[str], whole: set[str]) -> float:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from grading.unpacking import Progress
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raised whenever a change of this package changes scores."""
 
 _COVERED_FROM = 0.65

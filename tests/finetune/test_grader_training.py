@@ -211,3 +211,4 @@ def test_the_card_names_encoder_figures_and_limits(trained: tuple[Path, dict[str
     assert "some-encoder" in card
     assert "| dont_know |" in card
     assert "No other data took part" in card
+    assert "tuned on the same bank" in card

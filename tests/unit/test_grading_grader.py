@@ -357,6 +357,26 @@ def test_features_are_finite_and_recall_follows_the_words(encoder: Encoder) -> N
     assert first.rows[0, FEATURES.index("best")] == pytest.approx(1, abs=1e-4)
 
 
+def test_each_point_also_shows_what_the_others_show(encoder: Encoder) -> None:
+    answer = guard(QUESTION, "Random units are set to zero in training. My cat sleeps.")
+    rows = answer_features(QuestionFeatures(QUESTION, encoder), [answer], encoder)[0].rows
+    own, others, least = (FEATURES.index(name) for name in ("recall_new", "others_recall_new", "least_recall_new"))
+    assert rows[0, others] == rows[1, own]
+    assert rows[1, others] == rows[0, own]
+    assert rows[0, own] > rows[1, own]
+    assert rows[:, least].tolist() == [rows[:, own].min()] * 2
+
+
+def test_a_single_point_stands_for_the_others(encoder: Encoder) -> None:
+    single = Question(prompt="What is dropout?", model_answers=("Random units are set to zero.",))
+    rows = answer_features(QuestionFeatures(single, encoder), [guard(single, "Units are set to zero.")], encoder)[
+        0
+    ].rows
+    assert rows.shape == (1, len(FEATURES))
+    own, others, least = (FEATURES.index(name) for name in ("best", "others_best", "least_best"))
+    assert rows[0, own] == rows[0, others] == rows[0, least]
+
+
 def test_filler_moves_no_recall(encoder: Encoder) -> None:
     question = QuestionFeatures(QUESTION, encoder)
     plain = guard(QUESTION, "Random units are set to zero.")
