@@ -13,6 +13,7 @@ from lti_tool.gradebook.store import list_overview
 from lti_tool.launch.access import current_session, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
+from lti_tool.questions.answer_key import may_see_key
 from lti_tool.questions.store import get_placed_quiz, is_fixed, list_questions
 from lti_tool.submissions.results import list_results
 from lti_tool.submissions.store import find_attempt
@@ -37,12 +38,14 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
         questions = list_questions(connection, quiz.id)
         rows = list_overview(connection, _link_id(session))
         fixed = is_fixed(connection, quiz.id)
+        sees_key = may_see_key(connection, session, quiz)
     return render_template(
         "gradebook/overview.html",
         quiz=quiz,
         questions=questions,
         rows=rows,
         is_fixed=fixed,
+        sees_key=sees_key,
         low_confidence=LOW_CONFIDENCE,
         gradebook_problem=_gradebook_problem(session),
     )
@@ -60,7 +63,10 @@ def overview_parts(launch_id: UUID) -> ResponseReturnValue:
 @blueprint.get("/results/<int:attempt_id>")
 @with_session(Role.INSTRUCTOR)
 def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
-    """One attempt: answers, key points with the student's words that show them, explanations, certainty."""
+    """One attempt: answers, key points with the student's words that show them, explanations, certainty.
+
+    To whom the answer key is closed it shows what the student sees, and the certainty.
+    """
     session = current_session()
     with services().database.transaction() as connection:
         attempt = find_attempt(connection, attempt_id)
@@ -70,12 +76,14 @@ def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         questions = {question.id: question for question in list_questions(connection, quiz.id)}
         results = list_results(connection, attempt_id)
         rows = list_overview(connection, attempt.resource_link_id)
+        sees_key = may_see_key(connection, session, quiz)
     return render_template(
         "gradebook/review.html",
         attempt=attempt,
         quiz=quiz,
         questions=questions,
         results=results,
+        sees_key=sees_key,
         row=next((row for row in rows if row.attempt_id == attempt_id), None),
         low_confidence=LOW_CONFIDENCE,
     )

@@ -8,6 +8,18 @@ const RETRY_SECONDS = [2, 5, 10, 20, 30];
 const SAVE_AFTER_MS = 1000;
 // Browsers allow 64 KiB of requests that outlive their page.
 const KEEPALIVE_LIMIT = 60_000;
+// How often a text of another window came in.
+let merges = 0;
+
+/** CRC-32 of the text, as the server reckons it: tells the server which texts this page knows. */
+function markOf(text) {
+  let sum = ~0;
+  for (const byte of new TextEncoder().encode(text)) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
+  }
+  return (~sum >>> 0).toString(16);
+}
 
 /** Said aloud and shown beside the button, where it is seen whichever answer it is about. */
 function announce(text, state) {
@@ -22,6 +34,11 @@ class Draft {
     this.state = document.getElementById(field.dataset.state);
     this.savedText = field.value;
     this.savedAt = field.dataset.savedAt;
+    this.base = form.elements[`base-${field.dataset.question}`];
+    this.known = form.elements[`known-${field.dataset.question}`];
+    this.unheard = new Set();
+    this.isMerged = false;
+    this.tellWhatIsKnown();
     this.failures = 0;
     this.sending = null;
     this.timer = 0;
@@ -59,8 +76,17 @@ class Draft {
     });
   }
 
+  /** Texts that were sent without an answer may be stored: they are no other window's. */
+  tellWhatIsKnown() {
+    this.base.value = this.savedAt ?? "";
+    this.known.value = [markOf(this.savedText), ...this.unheard].join(" ");
+  }
+
   async send(text, signal, keepalive) {
-    const body = new URLSearchParams({ answer: text, [words.tokenName]: words.token });
+    const known = { base: this.base.value, known: this.known.value };
+    const body = new URLSearchParams({ answer: text, ...known, [words.tokenName]: words.token });
+    this.unheard.add(markOf(text));
+    this.tellWhatIsKnown();
     try {
       const response = await fetch(this.field.dataset.saveUrl, {
         method: "POST",
@@ -69,7 +95,7 @@ class Draft {
         keepalive: keepalive && body.toString().length < KEEPALIVE_LIMIT,
         signal,
       });
-      if (response.ok) this.stored(text, (await response.json()).saved_at);
+      if (response.ok) this.stored(text, await response.json());
       else if (response.status >= 500 || response.status === 429) this.failed();
       else this.refused(response.status);
     } catch {
@@ -77,11 +103,14 @@ class Draft {
     }
   }
 
-  stored(text, savedAt) {
+  stored(text, reply) {
     if (this.failures) announce(words.textSavedAgain, "saved");
     this.failures = 0;
-    this.savedText = text;
-    this.savedAt = savedAt;
+    if (reply.merged) this.takeIn(text, reply.answer);
+    this.savedText = reply.merged ? reply.answer : text;
+    this.savedAt = reply.saved_at;
+    this.unheard.clear();
+    this.tellWhatIsKnown();
     if (this.isDirty) {
       this.keepCopy();
       this.saveAfter(SAVE_AFTER_MS);
@@ -89,6 +118,17 @@ class Draft {
       this.dropCopy();
       this.showSaved();
     }
+  }
+
+  /** Another window wrote too: its text comes in here, beside what was typed since `sent` went out. */
+  takeIn(sent, kept) {
+    const typed = this.field.value;
+    if (typed === sent && !kept.endsWith(sent)) this.field.value = kept;
+    else if (kept.endsWith(sent) && sent.trim()) this.field.setRangeText(kept.slice(0, -sent.length), 0, 0, "preserve");
+    else this.field.setRangeText(typed.trim() ? `${kept}\n\n` : kept, 0, 0, "preserve");
+    merges += 1;
+    this.isMerged = true;
+    announce(words.textMerged, "problem");
   }
 
   failed() {
@@ -108,7 +148,8 @@ class Draft {
   showSaved() {
     const style = { timeStyle: "short" };
     const time = new Intl.DateTimeFormat(document.documentElement.lang, style).format(new Date(this.savedAt));
-    this.show(words.textSaved.replace("{time}", time), "saved");
+    const saved = words.textSaved.replace("{time}", time);
+    this.show(this.isMerged ? `${words.textMerged} ${saved}` : saved, this.isMerged ? "problem" : "saved");
   }
 
   show(text, state) {
@@ -188,8 +229,14 @@ form.addEventListener("submit", (event) => {
     return;
   }
   event.preventDefault();
+  const before = merges;
   Promise.allSettled(underWay).then(() => {
     delete form.dataset.sent;
-    form.requestSubmit(event.submitter);
+    // A text of another window just came in: the student looks at it first.
+    if (merges === before) form.requestSubmit(event.submitter);
   });
+});
+// A page that the browser had put aside shows what is stored now, unless it holds something newer itself.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && !drafts.some((draft) => draft.isDirty)) location.reload();
 });

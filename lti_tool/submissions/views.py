@@ -17,8 +17,10 @@ from lti_tool.errors import NotFound, Unusable
 from lti_tool.launch.access import current_session, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
+from lti_tool.questions.answer_key import allowed_previews
 from lti_tool.questions.store import Question, Quiz, get_placed_quiz, list_questions
 from lti_tool.submissions import store
+from lti_tool.submissions.drafts import TypedDraft, keep_draft, mark_of
 from lti_tool.submissions.outcome import outcome_of
 from lti_tool.submissions.store import MAX_ANSWER_CHARACTERS, Attempt, Submission
 from lti_tool.web import services
@@ -26,7 +28,7 @@ from lti_tool.worker import wake_grading
 
 blueprint = Blueprint("submissions", __name__, url_prefix="/launches/<uuid:launch_id>")
 
-#: An instructor may try the quiz as often as they like.
+#: An instructor may try a quiz of their own course as often as they like.
 _PREVIEW_ATTEMPTS = 1_000_000
 
 
@@ -42,6 +44,11 @@ class AnswerField:
         """Nothing written yet."""
         return self.draft is None or not self.draft.answer.strip()
 
+    @property
+    def mark(self) -> str:
+        """The mark of the text that the page shows."""
+        return mark_of(self.draft.answer if self.draft else "")
+
 
 # Start ------------------------------------------------------------------------------------------------------------
 
@@ -54,11 +61,16 @@ def start(launch_id: UUID) -> ResponseReturnValue:
     if session.quiz_id is None:
         return render_template("attempts/no_quiz.html")
     with services().database.transaction() as connection:
-        attempts = _own_attempts(connection, session)
         current = get_placed_quiz(connection, session.quiz_id, _link_id(session))
+        attempts = [
+            each
+            for each in _own_attempts(connection, session)
+            if each.quiz_id == current.id and each.is_preview == _is_preview(session)
+        ]
+        allowed = _allowed_attempts(connection, session, current)
     if attempts:
         return redirect(url_for("submissions.attempt", attempt_id=attempts[-1].id), 303)
-    return render_template("attempts/start.html", quiz=current)
+    return render_template("attempts/start.html", quiz=current, allowed=allowed)
 
 
 @blueprint.post("/attempts")
@@ -72,12 +84,13 @@ def begin(launch_id: UUID) -> ResponseReturnValue:
         current = get_placed_quiz(connection, session.quiz_id, _link_id(session))
         if not current.question_count:
             raise NotFound(f"quiz {current.id} has no questions")
+        allowed = _allowed_attempts(connection, session, current)
         begun = store.start_attempt(
             connection,
             resource_link_id=_link_id(session),
             user_id=session.user_id,
             quiz_id=current.id,
-            max_attempts=_PREVIEW_ATTEMPTS if _is_preview(session) else current.max_attempts,
+            max_attempts=_PREVIEW_ATTEMPTS if allowed is None else allowed,
             is_preview=_is_preview(session),
         )
     return redirect(url_for("submissions.attempt", attempt_id=begun.id), 303)
@@ -97,36 +110,51 @@ def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
         fields = _answer_fields(connection, current)
     return render_template(
-        "attempts/answer.html", quiz=quiz, attempt=current, fields=fields, max_characters=MAX_ANSWER_CHARACTERS
+        "attempts/answer.html",
+        quiz=quiz,
+        attempt=current,
+        fields=fields,
+        max_characters=MAX_ANSWER_CHARACTERS,
+        merged=request.args.getlist("merged"),
     )
 
 
 @blueprint.post("/attempts/<int:attempt_id>/drafts/<int:question_id>")
 @with_session(Role.LEARNER, Role.INSTRUCTOR)
 def save_draft(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseReturnValue:
-    """Save one answer while it is being written (field ``answer``); JSON ``{"saved_at": …}`` once it is stored."""
-    typed = request.form.get("answer")
+    """Save one answer while it is being written (field ``answer``); JSON ``{"saved_at": …}`` once it is stored.
+
+    Where another window changed the draft that the page knows (fields ``base`` and ``known``), the JSON also holds
+    ``answer``, the text that is stored now, and ``"merged": true``.
+    """
+    typed = TypedDraft.from_form(request.form)
     if typed is None:
         raise Unusable("no field answer")
     with services().database.transaction() as connection:
         current = _own_attempt(connection, attempt_id)
-        saved = store.save_draft(
-            connection, attempt_id=current.id, question_id=question_id, answer=_one_line_end(typed)
-        )
-    return jsonify(saved_at=saved.saved_at.isoformat())
+        kept = keep_draft(connection, attempt_id=current.id, question_id=question_id, typed=typed)
+    told = {"saved_at": kept.submission.saved_at.isoformat()}
+    return jsonify({**told, "answer": kept.submission.answer, "merged": True} if kept.differs else told)
 
 
 @blueprint.post("/attempts/<int:attempt_id>/answers")
 @with_session(Role.LEARNER, Role.INSTRUCTOR)
 def save_answers(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
-    """Save all answers (fields ``answer-<question id>``); on to handing in unless ``then`` is ``stay``."""
+    """Save all answers (fields ``answer-<question id>``); on to handing in unless ``then`` is ``stay``.
+
+    An answer that another window changed too keeps both texts, and the student looks at it before handing in.
+    """
+    merged: list[int] = []
     with services().database.transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         for question in list_questions(connection, current.quiz_id):
-            typed = request.form.get(f"answer-{question.id}")
+            typed = TypedDraft.from_form(request.form, f"-{question.id}")
             if typed is not None:
-                answer = _one_line_end(typed)
-                store.save_draft(connection, attempt_id=current.id, question_id=question.id, answer=answer)
+                kept = keep_draft(connection, attempt_id=current.id, question_id=question.id, typed=typed)
+                merged += [question.id] if kept.is_merged else []
+    if merged:
+        place = f"answer-{merged[0]}"
+        return redirect(url_for("submissions.attempt", attempt_id=attempt_id, merged=merged, _anchor=place), 303)
     if request.form.get("then") == "stay":
         return redirect(url_for("submissions.attempt", attempt_id=attempt_id, notice="kept"), 303)
     return redirect(url_for("submissions.confirm", attempt_id=attempt_id), 303)
@@ -181,13 +209,14 @@ def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
         outcome = outcome_of(connection, current, quiz)
         past = [each for each in _own_attempts(connection, session) if each.quiz_id == current.quiz_id]
-    used = sum(not each.is_preview for each in past)
+        allowed = _allowed_attempts(connection, session, quiz)
+    used = sum(each.is_preview == _is_preview(session) for each in past)
     return render_template(
         "attempts/result.html",
         quiz=quiz,
         outcome=outcome,
         past=past,
-        attempts_left=None if _is_preview(session) else max(0, outcome.quiz.max_attempts - used),
+        attempts_left=None if allowed is None else max(0, allowed - used),
         is_current_quiz=current.quiz_id == session.quiz_id,
     )
 
@@ -210,6 +239,11 @@ def result_parts(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 
 def _is_preview(session: LaunchSession) -> bool:
     return session.role is Role.INSTRUCTOR or session.is_test_user
+
+
+def _allowed_attempts(connection: Connection, session: LaunchSession, quiz: Quiz) -> int | None:
+    """How many attempts this person has at the quiz here, ``None`` without a bound."""
+    return allowed_previews(connection, session, quiz) if _is_preview(session) else quiz.max_attempts
 
 
 def _own_attempts(connection: Connection, session: LaunchSession) -> list[Attempt]:
@@ -244,8 +278,3 @@ def _confirm_page(connection: Connection, quiz: Quiz, current: Attempt, fault: s
     return render_template(
         "attempts/confirm.html", quiz=quiz, attempt=current, fields=_answer_fields(connection, current), fault=fault
     )
-
-
-def _one_line_end(typed: str) -> str:
-    """Browsers send CR LF; one kind of line end keeps a text equal to itself when it is saved again."""
-    return typed.replace("\r\n", "\n")

@@ -5,6 +5,7 @@ Launches are stored as in the tests of pages; the way through an LMS is tested e
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import cast
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from werkzeug.serving import make_server
 
 from config.settings import Settings
@@ -157,6 +158,55 @@ def test_what_is_typed_last_is_what_is_handed_in(course: Course, opens: Opens) -
     page.wait_for_selector("#hand-in-form")
     page.click("#hand-in-form button")
     expect(page.locator(".quote").first).to_have_text("Second thought.")
+
+
+def test_a_text_of_another_window_comes_in_beside_what_is_typed(course: Course, opens: Opens) -> None:
+    learner = course.learner()
+    laptop = begins(opens, learner)
+    phone = opens(course.learner(), "quiz")
+    field, state = laptop.locator("textarea").first, laptop.locator(".save-state").first
+    phone.locator("textarea").first.fill("From the phone: 한국어.")
+    expect(phone.locator(".save-state").first).to_contain_text("Saved", timeout=5000)
+    field.fill("From the laptop.")
+    expect(field).to_have_value("From the phone: 한국어.\n\nFrom the laptop.", timeout=5000)
+    expect(state).to_contain_text("also changed in another window")
+    check_accessible(laptop)
+    field.fill("Both in one.")
+    expect(laptop.locator("input[name^=base-]").first).to_have_value(re.compile("^20"))
+    laptop.click("button[value=hand-in]")
+    laptop.wait_for_selector("#hand-in-form")
+    laptop.click("#hand-in-form button")
+    expect(laptop.locator(".quote").first).to_have_text("Both in one.")
+
+
+def test_the_form_waits_when_another_windows_text_comes_in(course: Course, opens: Opens) -> None:
+    laptop = begins(opens, course.learner())
+    phone = opens(course.learner(), "quiz")
+    phone.locator("textarea").first.fill("From the phone.")
+    expect(phone.locator(".save-state").first).to_contain_text("Saved", timeout=5000)
+    laptop.locator("textarea").first.fill("From the laptop.")
+    laptop.click("button[value=hand-in]")
+    expect(laptop.locator("textarea").first).to_have_value("From the phone.\n\nFrom the laptop.", timeout=5000)
+    expect(laptop.get_by_text("also changed in another window").first).to_be_visible()
+
+
+def test_a_saving_whose_answer_got_lost_is_not_taken_for_another_window(course: Course, opens: Opens) -> None:
+    page = begins(opens, course.learner())
+    field, state = page.locator("textarea").first, page.locator(".save-state").first
+
+    def loses_the_answer(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/drafts/*", loses_the_answer)
+    field.fill("Ein Überblick, first wording.")
+    expect(state).to_contain_text("Not saved yet", timeout=5000)
+    page.unroute("**/drafts/*")
+    field.fill("Second wording.")
+    expect(state).to_contain_text("Saved", timeout=10_000)
+    expect(field).to_have_value("Second wording.")
+    page.reload()
+    expect(field).to_have_value("Second wording.")
 
 
 def test_the_result_updates_itself_and_says_so_once(course: Course, opens: Opens) -> None:

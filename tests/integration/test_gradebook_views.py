@@ -240,3 +240,111 @@ def test_a_placement_without_a_quiz_leads_to_choosing_one(course: Course) -> Non
     page = course.instructor().get("results")
     assert "Make your first quiz" in page.text
     assert course.instructor().get("results/parts").status == 200
+
+
+# The answer key of another course's quiz --------------------------------------------------------------------------
+
+KEY = ("Dropout switches random units off", "Random units are switched off in training.", "Units cannot co-adapt.")
+CLOSED = "This quiz belongs to another course."
+
+
+def elsewhere(course: Course, **changes: object) -> Course:
+    """Another course of the same school whose placement leads to the quiz of ``course``."""
+    return Course.open(course.app, course.database, quiz_id=course.quiz_id, **changes)
+
+
+def pages_of(teacher: Person, page: Page) -> list[Page]:
+    """Every page that an instructor can open from here."""
+    found = [page]
+    for link in page.soup.select("a[href]"):
+        found.append(teacher.get(str(link["href"])))
+    return found
+
+
+def test_who_studies_here_and_teaches_elsewhere_finds_no_answer_key(course: Course) -> None:
+    quiz_id = course.has_quiz()
+    course.learner("mallory").get()
+    other = elsewhere(course)
+    teacher = other.instructor("mallory")
+    hands_in(teacher)
+    other.grades(teacher)
+    page = teacher.get("results")
+    review = page.follow("Mallory")
+    assert CLOSED in page.text
+    assert CLOSED in review.text
+    assert "what happens – covered" in review.text, "as a student sees it"
+    assert "units are switched off" not in review.text, "the words that the key was found in"
+    direct = [teacher.get(f"quizzes/{quiz_id}/{part}") for part in ("", "preview", "bank", "questions/new")]
+    assert {each.status for each in direct} == {404}
+    for each in [*pages_of(teacher, page), *pages_of(teacher, review), *direct]:
+        assert not any(secret in each.response.text for secret in KEY), each.url
+
+
+def test_who_teaches_neither_course_of_a_copy_still_sees_the_students(course: Course) -> None:
+    course.has_quiz()
+    other = elsewhere(course)
+    hands_in(other.learner())
+    teacher = other.instructor("alan-turing")
+    assert "Units are switched off." in teacher.get().follow("Ada Lovelace").text
+
+
+@pytest.mark.parametrize("known_by", ["a launch", "a quiz", "a try"])
+def test_who_teaches_the_quizs_course_too_sees_its_key_elsewhere(course: Course, known_by: str) -> None:
+    course.has_quiz()
+    teacher = course.instructor()
+    if known_by == "a try":
+        hands_in(teacher)
+    with course.database.transaction() as connection:
+        if known_by == "a quiz":
+            connection.execute("UPDATE quizzes SET created_by = (SELECT id FROM users WHERE sub = 'grace-hopper')")
+        if known_by != "a launch":
+            connection.execute("DELETE FROM launch_sessions")
+    page = elsewhere(course).instructor().get()
+    assert CLOSED not in page.text
+    assert "Units cannot co-adapt." in page.text
+
+
+def test_a_launch_of_the_quizs_course_as_a_student_opens_no_key(course: Course) -> None:
+    course.has_quiz(max_attempts=2)
+    hands_in(course.learner("mallory"))
+    course.launch(Role.NONE, "mallory")
+    course.instructor("grace-hopper")
+    page = elsewhere(course).instructor("mallory").get()
+    assert CLOSED in page.text
+    assert "Units cannot co-adapt." not in page.response.text
+
+
+def test_another_courses_quiz_is_tried_as_often_as_a_student_may(course: Course) -> None:
+    course.has_quiz(make_question(), max_attempts=2)
+    other = elsewhere(course)
+    teacher = other.instructor("mallory")
+    start = teacher.get("quiz")
+    assert CLOSED in start.text
+    assert "Attempts 2" in start.text
+    assert "You have 1 attempt left." in hands_in(teacher).text
+    assert "Attempts 1" in other.instructor("mallory", resource_link_id="link-2").get("quiz").text
+    begun = teacher.post("attempts", {"csrf_token": teacher.token()})
+    name = str(begun.soup.select("textarea")[0]["name"])
+    last = begun.submit("#answers-form", {name: "x", "then": "hand-in"}).submit("#hand-in-form")
+    assert "Try again" not in last.text
+    for link in ("link-1", "link-2"):
+        again = other.instructor("mallory", resource_link_id=link)
+        assert again.post("attempts", {"csrf_token": again.token()}).status == 409
+
+
+def test_students_of_a_copied_course_have_all_their_attempts(course: Course) -> None:
+    course.has_quiz(make_question(), max_attempts=2)
+    other = elsewhere(course)
+    student = other.learner()
+    assert "Attempts 2" in student.get("quiz").text
+    assert "You have 1 attempt left." in hands_in(student).text
+
+
+def test_the_pretend_student_of_a_foreign_course_has_no_more_attempts_than_others(course: Course) -> None:
+    course.has_quiz(make_question(), max_attempts=1)
+    student = elsewhere(course).learner("test-student", is_test_user=True)
+    hands_in(student)
+    assert student.post("attempts", {"csrf_token": student.token()}).status == 409
+    at_home = course.learner("test-student", is_test_user=True)
+    hands_in(at_home)
+    assert at_home.post("attempts", {"csrf_token": at_home.token()}).status == 200
