@@ -1,11 +1,13 @@
 """A complete explanation without a language model: always there, always true to the feedback object.
 
 Equal feedback gives equal text. Wordings vary with the answer, so that a class does not read one sentence thirty times.
-Plain text, no digits of the score, at most ``LENGTH_LIMIT`` characters unless the names of points alone are longer.
+Plain text, no digits of the score, at most ``LENGTH_LIMIT`` characters unless the names of points alone are longer;
+never more than ``LENGTH_BOUND``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -15,17 +17,29 @@ from grading.explanation.feedback import Band, Feedback, Point, Step, shown_quot
 #: Version of the wordings, part of an explanation's versions.
 TEMPLATE_VERSION = "1"
 LENGTH_LIMIT = 500
+LENGTH_BOUND = 2000
+"""Long names of many points end here, with the last whole sentence."""
+
+_SENTENCE_END = re.compile(r"[.?!]”?(?=\s)")
 
 
 def template_text(feedback: Feedback) -> str:
     """The feedback as two to five friendly sentences in its language; a fixed text where a gate applies."""
     if feedback.gate is not None:
-        return _gate_text(feedback)
+        return _bounded(_gate_text(feedback))
     for quotes in (2, 1, 0):
         text = _text(feedback, quotes=quotes)
         if len(text) <= LENGTH_LIMIT:
             break
-    return text
+    return _bounded(text)
+
+
+def _bounded(text: str) -> str:
+    """The text up to its last whole sentence within the bound; one endless sentence ends with a word and "…"."""
+    if len(text) <= LENGTH_BOUND:
+        return text
+    ends = [match.end() for match in _SENTENCE_END.finditer(text[: LENGTH_BOUND + 1])]
+    return text[: ends[-1]] if ends else f"{text[: LENGTH_BOUND - 1].rsplit(maxsplit=1)[0]}…"
 
 
 def _gate_text(feedback: Feedback) -> str:

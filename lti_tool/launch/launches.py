@@ -34,6 +34,7 @@ LAUNCH_PATH = "/lti/launch"
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*")
+_UNSTORABLE = frozenset({"Cc", "Cs"})
 # Characters that make a name look like other text, or break a line of it.
 _MISLEADING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -147,8 +148,11 @@ def is_launch_url(url: str, base_url: str) -> bool:
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Text of a platform as one line of at most ``limit`` characters, without control and direction characters."""
-    kept = (" " if unicodedata.category(character) == "Cc" else character for character in text[: limit * 2])
+    """Text of a platform as one line of at most ``limit`` characters.
+
+    Without control and direction characters, and without half characters (lone surrogates), which no column takes.
+    """
+    kept = (" " if unicodedata.category(character) in _UNSTORABLE else character for character in text[: limit * 2])
     return " ".join("".join(character for character in kept if character not in _MISLEADING).split())[:limit]
 
 

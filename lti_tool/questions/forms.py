@@ -15,12 +15,16 @@ from flask_babel import gettext as _
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from werkzeug.datastructures import MultiDict
 
+from grading.text import clean, sentences
 from lti_tool.questions.errors import FormFaults
 from lti_tool.questions.store import NewKeyPoint, NewQuestion, Question, Quiz
 
 #: Languages of a quiz in their own words: those that the grader's phrases and the bank speak.
 QUIZ_LANGUAGES: Mapping[str, str] = {"en": "English", "ko": "한국어"}
 DEFAULT_POINTS = Decimal(5)
+#: So much of a question is graded in seconds; an answer is held against each of them.
+MAX_MODEL_ANSWERS = 10
+MAX_KEY_POINTS = 20
 
 
 def _plain(value: object) -> object:
@@ -54,8 +58,10 @@ class _KeyPointFields(BaseModel):
 class _QuestionFields(BaseModel):
     prompt: Annotated[_Line, Field(min_length=1, max_length=5000)]
     max_points: Points
-    model_answers: Annotated[list[Annotated[_Line, Field(max_length=4000)]], Field(min_length=1)]
-    key_points: list[_KeyPointFields]
+    model_answers: Annotated[
+        list[Annotated[_Line, Field(max_length=4000)]], Field(min_length=1, max_length=MAX_MODEL_ANSWERS)
+    ]
+    key_points: Annotated[list[_KeyPointFields], Field(max_length=MAX_KEY_POINTS)]
 
 
 class _PointsFields(BaseModel):
@@ -150,6 +156,9 @@ def parse_question(typed: TypedQuestion, *, sample_id: str | None = None) -> New
         fields = _QuestionFields.model_validate(typed, from_attributes=True)
     except ValidationError as error:
         raise FormFaults(_faults(error), typed) from error
+    # Without key points the sentences of the first model answer serve, so it must have one that the grader can read.
+    if not fields.key_points and not sentences(clean(fields.model_answers[0])):
+        raise FormFaults({"model_answers": _sentence("model_answers", "unreadable")}, typed)
     return NewQuestion(
         prompt=fields.prompt,
         max_points=fields.max_points,
@@ -198,17 +207,26 @@ def _faults(error: ValidationError) -> dict[str, str]:
     for fault in error.errors():
         location = fault["loc"]
         field = str(location[0])
-        if field == "key_points":
+        if field == "key_points" and len(location) > 1:
             row, part = location[1:]
             faults.setdefault(f"key_points-{row}-{part}", _sentence(f"key_point_{part}", fault["type"]))
         else:
-            faults.setdefault(field, _sentence(field, fault["type"]))
+            is_list = len(location) == 1 and field in ("model_answers", "key_points")
+            fault_type = "too_many" if is_list and fault["type"] == "too_long" else fault["type"]
+            faults.setdefault(field, _sentence(field, fault_type))
     return faults
 
 
 def _sentence(field: str, fault_type: str) -> str:
     if fault_type in ("string_too_long", "too_long"):
         return _("This is too long. Please shorten it.")
+    if fault_type == "too_many":
+        return {
+            "model_answers": _("At most %(num)s model answers, please.", num=MAX_MODEL_ANSWERS),
+            "key_points": _("At most %(num)s key points, please.", num=MAX_KEY_POINTS),
+        }[field]
+    if fault_type == "unreadable":
+        return _("The first model answer has no words that answers can be compared with.")
     return {
         "title": _("Give the quiz a title."),
         "language": _("Choose one of the languages."),

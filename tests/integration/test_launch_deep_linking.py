@@ -98,6 +98,17 @@ def test_data_goes_back_unaltered(platform: FakePlatform, client: FlaskClient, d
     assert answered(client, database, requested(platform, client, database, data=data))[f"{DL}/data"] == data
 
 
+@pytest.mark.parametrize("data", ["a\x00b", "\ud800", {"deep": ["\x00"]}, {"\udfff": 1}], ids=ascii)
+def test_data_that_cannot_be_kept_is_refused_and_not_altered(
+    platform: FakePlatform, client: FlaskClient, data: Any
+) -> None:
+    asked = platform.logged_in(client)
+    claims = platform.deep_linking(asked["nonce"], offered={"data": data})
+    response = platform.post(client, platform.signed(claims), asked["state"])
+    assert response.status_code == 400
+    assert "LTI-TOKEN-FORM" in response.text
+
+
 @pytest.mark.parametrize("data", [ABSENT, None])
 def test_data_that_was_not_sent_is_left_out(
     platform: FakePlatform, client: FlaskClient, database: Database, data: object

@@ -391,6 +391,21 @@ def _times(**seconds: Any) -> dict[str, Any]:
         pytest.param({"sub": 5}, 400, "LTI-CLAIM", id="row_55_number"),
         pytest.param({"sub": "x" * 256}, 400, "LTI-CLAIM", id="row_55_long"),
         pytest.param({"sub": "a\x00b"}, 400, "LTI-TOKEN-FORM", id="row_55_nul"),
+        *[
+            pytest.param(claims, 400, "LTI-TOKEN-FORM", id=f"row_55_half_character_{number}")
+            for number, claims in enumerate(
+                (
+                    {"sub": "a\ud800"},
+                    {"name": "A\ud800"},
+                    {f"{LTI}/context": {"id": "course-1", "title": "A\udfff"}},
+                    {f"{LTI}/context": {"id": "\ud800"}},
+                    {f"{LTI}/resource_link": {"id": "link-1", "title": "\ud800"}},
+                    {f"{LTI}/resource_link": {"id": "link\ud800"}},
+                    {f"{LTI}/custom": {"\ud800": "x"}},
+                    {f"{LTI}/deployment_id": "\ud800"},
+                )
+            )
+        ],
         pytest.param({"sub": ABSENT}, 422, "LTI-ANONYMOUS", id="row_56"),
         pytest.param({f"{LTI}/roles": ABSENT}, 400, "LTI-CLAIM", id="row_57"),
         pytest.param({f"{LTI}/roles": "Instructor"}, 400, "LTI-CLAIM", id="row_57_text"),

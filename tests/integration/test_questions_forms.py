@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask_babel import Babel
 from werkzeug.datastructures import MultiDict
 
+from grading.domain import Question
+from grading.errors import QuestionUnusable
+from grading.keypoints import key_points_of
 from lti_tool.questions.errors import FormFaults
 from lti_tool.questions.forms import (
     TypedKeyPoint,
@@ -21,6 +27,8 @@ from lti_tool.questions.forms import (
     parse_quiz,
     plain_number,
 )
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -159,6 +167,40 @@ def test_texts_that_are_too_long_are_named_as_such() -> None:
     faults = faults_of(typed_question(prompt="x" * 5001, model_answers=("fine", "x" * 4001)))
     assert set(faults) == {"prompt", "model_answers"}
     assert faults["prompt"] == "This is too long. Please shorten it."
+
+
+@pytest.mark.parametrize("answer", ["…", "- \u200b -", "\u200b\u2060", "\u202e", "1.", "•"])
+def test_a_model_answer_that_cannot_be_graded_against_is_refused(answer: str) -> None:
+    """The form and the grader agree on what that is."""
+    question = Question(prompt="Why?", model_answers=(answer,), key_points=(), language="en")
+    try:
+        key_points_of(question)
+    except QuestionUnusable:
+        faults = faults_of(typed_question(model_answers=(answer, "Fine words."), key_points=()))
+        assert list(faults) == ["model_answers"]
+        assert parse_question(typed_question(model_answers=(answer,))).key_points, "key points serve instead"
+    else:
+        assert parse_question(typed_question(model_answers=(answer,), key_points=())).model_answers == (answer,)
+
+
+def test_some_model_answers_cannot_be_graded_against() -> None:
+    assert set(faults_of(typed_question(model_answers=("\u200b\u2060",), key_points=()))) == {"model_answers"}
+
+
+def test_there_is_an_end_to_model_answers_and_key_points() -> None:
+    point = TypedKeyPoint(name="a", text="b", weight="1")
+    most = parse_question(typed_question(model_answers=("So.",) * 10, key_points=(point,) * 20))
+    assert (len(most.model_answers), len(most.key_points)) == (10, 20)
+    faults = faults_of(typed_question(model_answers=("So.",) * 11, key_points=(point,) * 21))
+    assert faults == {
+        "model_answers": "At most 10 model answers, please.",
+        "key_points": "At most 20 key points, please.",
+    }
+
+
+def test_the_forms_load_nothing_heavy() -> None:
+    program = "import sys, lti_tool.questions.forms; sys.exit('numpy' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == 0
 
 
 def test_nul_never_reaches_the_database() -> None:

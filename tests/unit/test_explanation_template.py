@@ -15,7 +15,7 @@ from grading.domain import Flag, KeyPoint, Question
 from grading.explanation.checks import problems_in
 from grading.explanation.feedback import GATES, feedback_from
 from grading.explanation.phrases_ko import with_particle
-from grading.explanation.template import LENGTH_LIMIT, template_text
+from grading.explanation.template import LENGTH_BOUND, LENGTH_LIMIT, _bounded, template_text
 from grading.samples import load_samples
 from tests.unit.explanation_builders import (
     BIAS_ANSWER,
@@ -128,6 +128,25 @@ def test_many_long_names_stay_near_the_limit_and_are_all_named() -> None:
     text = template_text(feedback)
     assert all(point.name in text for point in points)
     assert len(text) <= 700
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("verdict", ["covered", "partial", "missing", "contradicted"])
+@pytest.mark.parametrize("letter", ["x", "가", "x ", "x. "])
+def test_the_longest_names_leave_whole_sentences_within_the_bound(language: str, verdict: str, letter: str) -> None:
+    points = tuple(KeyPoint(position=n, name=(f"point {n} " + letter * 200)[:200], text="t") for n in range(20))
+    question = Question(prompt="Why?", model_answers=("Because.",), key_points=points, language=language)
+    feedback = feedback_from(question, "x", make_assessment([verdict] * 20, fraction=0.3))
+    text = template_text(feedback)
+    assert 1 <= len(text) <= LENGTH_BOUND
+    assert text[-1] in ".?!"
+
+
+def test_one_endless_sentence_ends_with_a_word() -> None:
+    text = _bounded("word " * 1000)
+    assert text.endswith("word…")
+    assert LENGTH_BOUND - 10 < len(text) <= LENGTH_BOUND
+    assert _bounded("x" * 5000).startswith("x" * 1999)
 
 
 def test_the_next_step_names_the_point_only_where_several_were_told() -> None:

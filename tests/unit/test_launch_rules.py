@@ -286,6 +286,7 @@ def test_text_of_a_platform_becomes_one_harmless_line() -> None:
     assert one_line(" a\n\tb\x00 \u202ec\u2066 ") == "a b c"
     assert one_line("x" * 1_000_000) == "x" * 300
     assert one_line("김 민준 😀") == "김 민준 😀"
+    assert one_line("A\ud800\udfffB \ud83d") == "A B"
 
 
 # States and rates -------------------------------------------------------------------------------------------------
