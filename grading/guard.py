@@ -207,7 +207,7 @@ _TALK_TERMS = frozenset(
     ("know", "answ", "explain", "say", "tell", "mean", "read", "study", "learn", "miss", "difference", "how", "why")
 )
 _JSON_SCORE = re.compile(
-    r"```.*?```(?=\s|$)|[\[{][^{}\[\]]{0,2000}[\"'“]?\b(?:score|grade|fraction|points?|marks?|verdict|correct|result|점수|채점)"
+    r"```(?:(?!```).){0,4000}```(?=\s|$)|[\[{][^{}\[\]]{0,2000}[\"'“]?\b(?:score|grade|fraction|points?|marks?|verdict|correct|result|점수|채점)"
     r"\b[\"'”]?\s*[:=][^{}\[\]]{0,2000}[}\]]",
     re.IGNORECASE | re.DOTALL,
 )

@@ -202,7 +202,8 @@ def _joined_after_abbreviations(text: str, pieces: Iterator[Part]) -> Iterator[P
             else:
                 piece = Part(raw=text[held.start : piece.end], start=held.start)
             held = None
-        if _ABBREVIATION.search(piece.raw):
+        # Only the end is looked at: the piece grows, and a student may write ten thousand abbreviations.
+        if _ABBREVIATION.search(piece.raw[-12:]):
             held = piece
         else:
             yield piece

@@ -11,6 +11,17 @@ from flask import Blueprint, Response, jsonify
 from config.settings import Settings
 from lti_tool.errors import DatabaseUnavailable
 
+
+class _StandardError(logging.Handler):
+    """Writes to standard error as it is at that moment, which may have been replaced since the start."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
+
+
 blueprint = Blueprint("observability", __name__)
 
 
@@ -34,7 +45,7 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler()
+    handler = _StandardError()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -42,9 +53,8 @@ def configure(settings: Settings) -> None:
         )
     )
     root = logging.getLogger()
-    for old in [item for item in root.handlers if getattr(item, "is_mlquiz", False)]:
+    for old in [item for item in root.handlers if isinstance(item, _StandardError)]:
         root.removeHandler(old)
-    handler.is_mlquiz = True  # pyright: ignore[reportAttributeAccessIssue]
     root.addHandler(handler)
     root.setLevel(settings.log_level)
     for noisy in ("urllib3", "httpx", "kombu", "amqp", "filelock"):

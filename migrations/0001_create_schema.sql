@@ -173,7 +173,8 @@ CREATE TABLE attempts (
     CHECK ((status = 'OPEN') = (submitted_at IS NULL)),
     CHECK ((status = 'GRADED') = (graded_at IS NOT NULL))
 );
-CREATE UNIQUE INDEX attempts_one_open ON attempts (resource_link_id, user_id) WHERE status = 'OPEN';
+CREATE UNIQUE INDEX attempts_one_open ON attempts (resource_link_id, user_id, quiz_id, is_preview)
+    WHERE status = 'OPEN';
 CREATE INDEX attempts_quiz_id ON attempts (quiz_id);
 
 CREATE TABLE submissions (

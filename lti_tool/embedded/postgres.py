@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
+import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -62,6 +63,8 @@ class EmbeddedPostgres:
             pid = self._spawn("postgres", "-D", str(self.cluster), *options, *limits, *self.options)
             wait_until(self._answers, name="PostgreSQL", log=self.log, pid=pid)
             self._make_database()
+        else:  # left behind, perhaps still recovering
+            wait_until(self._answers, name="PostgreSQL", log=self.log)
 
     def wait_until_ready(self) -> None:
         """Wait for a server that another process starts."""
@@ -83,10 +86,12 @@ class EmbeddedPostgres:
             return None
         if not is_alive(pid):
             return None
-        try:  # A pid is soon used again by somebody else.
-            return pid if b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes() else None
-        except OSError:
-            return pid
+        # A pid is soon used again by somebody else: only a server of this very folder is ours.
+        try:
+            command = psutil.Process(pid).cmdline()
+        except psutil.Error:
+            return None
+        return pid if str(self.cluster) in command else None
 
     def _make_folders(self) -> None:
         self.cluster.parent.mkdir(parents=True, exist_ok=True)

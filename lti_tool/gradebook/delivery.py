@@ -61,7 +61,7 @@ class Delivery:
     def _send(self, connection: Connection, work: outbox.DeliveryWork) -> None:
         """Post the score and read it back. Raises :class:`DeliveryError`."""
         client = AgsClient(get_registration(connection, work.registration_id), self._http, self._tokens)
-        if work.tries > 1 and self._is_there(client, work):
+        if work.tries > 1 and not work.had_equal_score and self._is_there(client, work):
             return
         try:
             client.post_score(work.line_item_url, _score_from(work))

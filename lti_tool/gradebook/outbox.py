@@ -14,7 +14,11 @@ from lti_tool.db import fetch_all, fetch_one, fetch_value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryWork:
-    """A delivery that is due, with all that its Score needs. ``score_timestamp`` is set, ``tries`` counts this one."""
+    """A delivery that is due, with all that its Score needs. ``score_timestamp`` is set, ``tries`` counts this one.
+
+    ``had_equal_score``: an earlier version of the same score was delivered, so the score alone does not show whether
+    this one arrived.
+    """
 
     id: int
     registration_id: int
@@ -29,6 +33,7 @@ class DeliveryWork:
     submitted_at: datetime
     score_timestamp: datetime
     tries: int
+    had_equal_score: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,73 +48,88 @@ class ExplanationLine:
 
 
 def queue_delivery(connection: Connection, attempt_id: int, *, wait_seconds: int) -> int | None:
-    """Queue the attempt's score as the newest version for its line item and user; ``None`` if there is nothing to send.
+    """Queue the best score of the attempt's student as the newest version; ``None`` if there is nothing to send.
 
-    It is due when the explanations have come, at the latest after ``wait_seconds``. Older queued versions are
-    superseded.
+    It is due when the explanations have come, at the latest after ``wait_seconds``. Nothing is sent for previews and
+    test users, without a gradebook column, for a quiz that the placement no longer has, and twice for one attempt.
     """
     target = connection.execute(
         """
-        SELECT resource_links.line_item_url, attempts.user_id, attempts.resource_link_id, attempts.quiz_id
+        SELECT resource_links.line_item_url, attempts.user_id, resource_links.id
         FROM attempts
         JOIN resource_links ON resource_links.id = attempts.resource_link_id
+            AND resource_links.quiz_id = attempts.quiz_id
         JOIN users ON users.id = attempts.user_id
         WHERE attempts.id = %s AND attempts.status = 'GRADED' AND NOT attempts.is_preview AND NOT users.is_test_user
             AND resource_links.line_item_url IS NOT NULL
         """,
         (attempt_id,),
     ).fetchone()
-    if target is None or not _is_best(connection, attempt_id):
+    if target is None:
         return None
-    line_item_url, user_id, *_ = target
-    # Versions of one student's score are made one after the other.
+    line_item_url, user_id, resource_link_id = target
+    # Versions of one student's score are made one after the other. Older ones are not touched here: one that is being
+    # sent at this moment holds its lock as long as the LMS takes. Their next try finds itself superseded.
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"score {line_item_url} {user_id}",))
-    connection.execute(
-        """
-        UPDATE deliveries SET status = 'SUPERSEDED', finished_at = now()
-        WHERE line_item_url = %s AND user_id = %s AND status = 'QUEUED'
-        """,
-        (line_item_url, user_id),
-    )
     delivery_id = fetch_value(
         connection,
         """
+        WITH best AS (
+            SELECT attempts.id, attempts.submitted_at, totals.points, totals.max_points
+            FROM attempts
+            JOIN resource_links ON resource_links.id = attempts.resource_link_id
+                AND resource_links.quiz_id = attempts.quiz_id
+            JOIN attempt_totals AS totals ON totals.attempt_id = attempts.id
+            WHERE attempts.resource_link_id = %s AND attempts.user_id = %s
+                AND attempts.status = 'GRADED' AND NOT attempts.is_preview
+            ORDER BY totals.points DESC, attempts.number DESC LIMIT 1
+        )
         INSERT INTO deliveries
             (line_item_url, user_id, attempt_id, version, score_given, score_maximum, submitted_at, due_at)
-        SELECT %s, attempts.user_id, attempts.id,
+        SELECT %s, %s, best.id,
             1 + coalesce((SELECT max(version) FROM deliveries WHERE line_item_url = %s AND user_id = %s), 0),
-            totals.points, totals.max_points, attempts.submitted_at, now() + make_interval(secs => %s)
-        FROM attempts JOIN attempt_totals AS totals ON totals.attempt_id = attempts.id
-        WHERE attempts.id = %s RETURNING id
+            best.points, best.max_points, best.submitted_at, now() + make_interval(secs => %s)
+        FROM best
+        WHERE NOT EXISTS (
+            SELECT 1 FROM deliveries WHERE deliveries.attempt_id = best.id AND deliveries.line_item_url = %s
+        )
+        RETURNING id
         """,
+        resource_link_id,
+        user_id,
         line_item_url,
+        user_id,
         line_item_url,
         user_id,
         wait_seconds,
-        attempt_id,
+        line_item_url,
     )
-    assert isinstance(delivery_id, int)
+    assert delivery_id is None or isinstance(delivery_id, int)
     return delivery_id
 
 
-def _is_best(connection: Connection, attempt_id: int) -> bool:
-    better = fetch_value(
-        connection,
+def list_attempts_without_delivery(connection: Connection, limit: int = 500) -> list[int]:
+    """Graded attempts of students for whom nothing was ever queued for the placement's present column.
+
+    The column came later than the grade, or it is another one now: the sweep queues them.
+    """
+    rows = connection.execute(
         """
-        SELECT EXISTS (
-            SELECT 1
-            FROM attempts AS this
-            JOIN attempt_totals AS this_total ON this_total.attempt_id = this.id
-            JOIN attempts AS other ON other.resource_link_id = this.resource_link_id
-                AND other.user_id = this.user_id AND other.quiz_id = this.quiz_id
-                AND other.status = 'GRADED' AND NOT other.is_preview AND other.id <> this.id
-            JOIN attempt_totals AS other_total ON other_total.attempt_id = other.id
-            WHERE this.id = %s AND other_total.points > this_total.points
-        )
+        SELECT min(attempts.id) FROM attempts
+        JOIN resource_links ON resource_links.id = attempts.resource_link_id
+            AND resource_links.quiz_id = attempts.quiz_id
+        JOIN users ON users.id = attempts.user_id
+        WHERE attempts.status = 'GRADED' AND NOT attempts.is_preview AND NOT users.is_test_user
+            AND resource_links.line_item_url IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM deliveries
+                WHERE deliveries.line_item_url = resource_links.line_item_url AND deliveries.user_id = attempts.user_id
+            )
+        GROUP BY attempts.resource_link_id, attempts.user_id LIMIT %s
         """,
-        attempt_id,
-    )
-    return not better
+        (limit,),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def release_deliveries(connection: Connection, attempt_ids: Sequence[int]) -> list[int]:
@@ -133,12 +153,25 @@ def list_due_deliveries(connection: Connection, limit: int = 500) -> list[int]:
 
 
 def begin_delivery(connection: Connection, delivery_id: int) -> bool:
-    """Count a try and fix the Score's timestamp before anything is sent; ``False``: not due, done, or another has it.
+    """Count a try and fix the Score's timestamp before anything is sent; ``False``: not due, done, superseded, taken.
 
     The timestamp is the database's clock rounded up to a whole second (Moodle compares whole seconds), and later
     than any sent before for this line item and user. Until ``tries`` runs again the row is not due: a worker that
     dies now has its row swept up after a minute.
     """
+    connection.execute(
+        """
+        UPDATE deliveries SET status = 'SUPERSEDED', finished_at = now()
+        WHERE id = (
+            SELECT id FROM deliveries AS old WHERE id = %s AND status = 'QUEUED' AND EXISTS (
+                SELECT 1 FROM deliveries AS new
+                WHERE new.line_item_url = old.line_item_url AND new.user_id = old.user_id AND new.version > old.version
+            )
+            FOR UPDATE SKIP LOCKED
+        )
+        """,
+        (delivery_id,),
+    )
     begun = fetch_value(
         connection,
         """
@@ -201,7 +234,13 @@ def lock_delivery(connection: Connection, delivery_id: int) -> DeliveryWork | No
         SELECT deliveries.id, users.registration_id, deliveries.line_item_url, deliveries.user_id,
             users.sub AS user_sub, deliveries.attempt_id, deliveries.version, deliveries.score_given,
             deliveries.score_maximum, deliveries.comment, deliveries.submitted_at, deliveries.score_timestamp,
-            deliveries.tries
+            deliveries.tries,
+            EXISTS (
+                SELECT 1 FROM deliveries AS earlier
+                WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
+                    AND earlier.version < deliveries.version AND earlier.status = 'DELIVERED'
+                    AND earlier.score_given / earlier.score_maximum = deliveries.score_given / deliveries.score_maximum
+            ) AS had_equal_score
         FROM deliveries JOIN users ON users.id = deliveries.user_id
         WHERE deliveries.id = %s AND deliveries.status = 'QUEUED' AND deliveries.score_timestamp IS NOT NULL
             AND deliveries.comment IS NOT NULL

@@ -34,6 +34,8 @@ def deliver_score(delivery_id: int) -> None:
 def sweep() -> None:
     """Wake workers for all that waits in the database, whatever became of the first wake."""
     with workbench().database.transaction() as connection:
+        for attempt_id in outbox.list_attempts_without_delivery(connection):
+            outbox.queue_delivery(connection, attempt_id, wait_seconds=0)
         waiting = list_waiting(connection)
         pending = store.count_pending_rewordings(connection)
         due = outbox.list_due_deliveries(connection)

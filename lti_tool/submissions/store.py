@@ -100,20 +100,24 @@ def list_attempts(connection: Connection, resource_link_id: int, user_id: int) -
 def start_attempt(
     connection: Connection, *, resource_link_id: int, user_id: int, quiz_id: UUID, max_attempts: int, is_preview: bool
 ) -> Attempt:
-    """The user's open attempt, made if there is none; previews are not counted.
+    """The user's open attempt at this quiz, made if there is none; a preview is an attempt of its own kind.
 
-    Raises :class:`NoAttemptsLeft`.
+    Raises :class:`NoAttemptsLeft`, and :class:`NotFound` for a quiz without questions.
     """
     # Two tabs of one student come one after the other, and the second finds the attempt of the first.
     connection.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"attempt {resource_link_id} {user_id}",)
     )
     attempts = list_attempts(connection, resource_link_id, user_id)
-    if attempts and attempts[-1].status == "OPEN":
-        return attempts[-1]
-    counted = [attempt for attempt in attempts if not attempt.is_preview]
-    if not is_preview and len(counted) >= max_attempts:
-        raise NoAttemptsLeft(f"user {user_id} has used {len(counted)} of {max_attempts} attempts")
+    same_kind = [each for each in attempts if each.quiz_id == quiz_id and each.is_preview == is_preview]
+    if same_kind and same_kind[-1].status == "OPEN":
+        return same_kind[-1]
+    if len(same_kind) >= max_attempts:
+        raise NoAttemptsLeft(f"user {user_id} has used {len(same_kind)} of {max_attempts} attempts")
+    # Whoever edits the quiz at this moment is waited for: an attempt begins with the questions as they are then.
+    connection.execute("SELECT 1 FROM quizzes WHERE id = %s FOR KEY SHARE", (quiz_id,))
+    if not fetch_value(connection, "SELECT count(*) FROM questions WHERE quiz_id = %s", quiz_id):
+        raise NotFound(f"quiz {quiz_id} has no questions")
     attempt = fetch_one(
         connection,
         Attempt,

@@ -14,10 +14,12 @@ from lti_tool.submissions import store
 from lti_tool.worker import EXPLAIN, GRADE, Workbench, celery, wake, workbench
 
 _log = structlog.get_logger(__name__)
+# An answer that takes longer is stuck: the worker's child is replaced, and the try counts.
+GRADE_SECONDS = 180
 _POINTS_STEP = Decimal("0.0001")
 
 
-@celery.task(name=GRADE)
+@celery.task(name=GRADE, time_limit=GRADE_SECONDS)
 def grade_submission(submission_id: int) -> None:
     """Grade one received answer; without effect when that is done or another worker is at it."""
     if grade(workbench(), submission_id):

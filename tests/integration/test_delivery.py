@@ -29,7 +29,7 @@ class Outbox:
     gradebook: ScriptedGradebook
     learner: Person
 
-    def answers(self, *, fraction: float = 0.5, answer: str | None = "an answer") -> int:
+    def answers(self, *, fraction: float = 0.5, answer: str | None = "an answer", due: bool = True) -> int:
         """Start, answer the first question, hand in, be graded; the id of the delivery made, due now."""
         self.learner.post("attempts", {"csrf_token": self.learner.token()})
         page = self.learner.get("quiz")
@@ -40,7 +40,8 @@ class Outbox:
         page.submit("form[action$='/hand-in']", {"empty_is_meant": "yes"} if answer is None else None)
         if answer is not None:
             self.course.grades(self.learner, fraction=fraction)
-        self.makes_due()
+        if due:
+            self.makes_due()
         row = self.row("SELECT id FROM deliveries ORDER BY id DESC LIMIT 1")
         assert row is not None
         return row[0]
@@ -242,8 +243,8 @@ def test_while_results_cannot_be_read_for_a_moment_nothing_is_sent_again(outbox:
 def test_the_better_second_attempt_supersedes_the_first(outbox: Outbox) -> None:
     first = outbox.answers(fraction=0.2)
     second = outbox.answers(fraction=0.8)
-    assert outbox.state(first)[0] == "SUPERSEDED"
     outbox.delivery.deliver(first)
+    assert outbox.state(first)[0] == "SUPERSEDED"
     outbox.delivery.deliver(second)
     assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [4]
 
@@ -253,6 +254,83 @@ def test_a_worse_second_attempt_is_not_sent(outbox: Outbox) -> None:
     outbox.delivery.deliver(first)
     assert outbox.answers(fraction=0.2) == first
     assert len(outbox.gradebook.scores) == 1
+
+
+def test_an_equal_second_attempt_is_not_taken_for_the_first_after_a_failed_try(outbox: Outbox) -> None:
+    outbox.delivery.deliver(outbox.answers(fraction=0.5))
+    second = outbox.answers(fraction=0.5)
+    outbox.gradebook.script = [refuses(503)]
+    outbox.delivery.deliver(second)
+    outbox.makes_due()
+    outbox.delivery.deliver(second)
+    assert outbox.state(second)[0] == "DELIVERED"
+    assert len(outbox.gradebook.scores) == 3
+
+
+def test_a_column_that_comes_later_gets_the_best_attempt(outbox: Outbox) -> None:
+    with outbox.database.transaction() as connection:
+        connection.execute("UPDATE resource_links SET line_item_url = NULL")
+    for fraction in (0.9, 0.2):
+        with pytest.raises(AssertionError):
+            outbox.answers(fraction=fraction)  # no delivery is made
+    with outbox.database.transaction() as connection:
+        connection.execute("UPDATE resource_links SET line_item_url = %s", (outbox.gradebook.line_item_url,))
+        (attempt_id,) = rows.list_attempts_without_delivery(connection)
+        delivery_id = rows.queue_delivery(connection, attempt_id, wait_seconds=0)
+        assert rows.list_attempts_without_delivery(connection) == []
+    assert delivery_id is not None
+    outbox.delivery.deliver(delivery_id)
+    assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [4.5]
+
+
+def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -> None:
+    better = outbox.answers(fraction=0.9)
+    with outbox.database.transaction() as connection:
+        row = connection.execute("SELECT attempt_id FROM deliveries WHERE id = %s", (better,)).fetchone()
+        assert row is not None
+        connection.execute("DELETE FROM deliveries")
+    outbox.answers(fraction=0.2)
+    threads = []
+
+    def queues(attempt_id: int) -> None:
+        with outbox.database.transaction() as connection:
+            rows.queue_delivery(connection, attempt_id, wait_seconds=0)
+
+    for attempt_id in (row[0], row[0] + 1) * 4:
+        threads.append(threading.Thread(target=queues, args=(attempt_id,)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert outbox.row("SELECT count(*), max(score_given) FROM deliveries WHERE status = 'QUEUED'") == (
+        1,
+        Decimal("4.5"),
+    )
+
+
+def test_grading_the_next_attempt_does_not_wait_for_an_lms_that_hangs(outbox: Outbox) -> None:
+    first = outbox.answers(fraction=0.2)
+    with outbox.database.transaction() as sending:
+        assert rows.begin_delivery(sending, first)
+        rows.set_comment(sending, first, "on its way")
+    with outbox.database.transaction() as sending:
+        assert rows.lock_delivery(sending, first) is not None
+        second = outbox.answers(fraction=0.8, due=False)  # would hang here
+    assert second != first
+
+
+def test_a_quiz_that_the_placement_no_longer_has_is_not_sent_to_its_column(outbox: Outbox) -> None:
+    old_quiz = outbox.course.quiz_id
+    outbox.learner.post("attempts", {"csrf_token": outbox.learner.token()})
+    page = outbox.learner.get("quiz")
+    field = str(page.soup.find("textarea")["name"])  # pyright: ignore[reportOptionalSubscript]
+    page = page.submit("form[action$='/answers']", {field: "an answer"})
+    page.submit("form[action$='/hand-in']")
+    outbox.course.has_quiz()
+    outbox.course.learner()  # the placement has the new quiz now
+    assert outbox.course.quiz_id != old_quiz
+    outbox.course.grades(outbox.learner)
+    assert outbox.row("SELECT count(*) FROM deliveries") == (0,)
 
 
 def test_versions_of_one_student_have_growing_timestamps(outbox: Outbox) -> None:

@@ -105,6 +105,30 @@ def test_previews_do_not_use_up_attempts(desk: Desk) -> None:
     assert desk.start(max_attempts=1).number == 2
 
 
+def test_a_preview_and_an_attempt_are_kept_apart(desk: Desk) -> None:
+    preview = desk.start(is_preview=True)
+    attempt = desk.start()
+    assert (preview.is_preview, attempt.is_preview) == (True, False)
+    assert desk.start(is_preview=True) == preview
+    assert desk.start() == attempt
+
+
+def test_another_quiz_of_the_placement_begins_afresh(desk: Desk, course: Course) -> None:
+    old = desk.start()
+    desk.quiz_id = course.has_quiz()
+    new = desk.start()
+    assert new.id != old.id
+    assert (new.quiz_id, new.status) == (desk.quiz_id, "OPEN")
+
+
+def test_a_quiz_without_questions_cannot_be_begun(desk: Desk) -> None:
+    with desk.database.transaction() as connection:
+        connection.execute("DELETE FROM key_points")
+        connection.execute("DELETE FROM questions")
+    with pytest.raises(NotFound, match="no questions"):
+        desk.start()
+
+
 def test_the_latest_text_is_kept(desk: Desk) -> None:
     attempt = desk.start()
     desk.writes(attempt, "first")
