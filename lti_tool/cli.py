@@ -307,6 +307,30 @@ def platform_list(as_json: bool) -> None:
         click.echo("No platform yet: see `mlquiz platform add --help`.")
 
 
+# Submissions -------------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def submissions() -> None:
+    """Answers that students handed in."""
+
+
+@submissions.command("retry")
+@click.option("--json", "as_json", is_flag=True, help="How many answers, as JSON.")
+def submissions_retry(as_json: bool) -> None:
+    """Grade again what could not be graded in five tries, after the cause was mended.
+
+    \b
+    Example:
+      mlquiz submissions retry
+    """
+    from lti_tool.submissions.store import retry_stuck
+
+    with _database(load_settings()) as database, database.transaction() as connection:
+        count = retry_stuck(connection)
+    click.echo(json.dumps({"retried": count}) if as_json else f"{count} answers wait for grading again")
+
+
 # Grading -----------------------------------------------------------------------------------------------------------
 
 

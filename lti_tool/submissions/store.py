@@ -263,6 +263,13 @@ def lock_for_grading(connection: Connection, submission_id: int) -> GradingWork 
     )
 
 
+def retry_stuck(connection: Connection) -> int:
+    """Let workers try again what was stuck, after whatever broke them was mended; how many answers."""
+    return connection.execute(
+        "UPDATE submissions SET status = 'RECEIVED', grading_tries = 0 WHERE status = 'STUCK'"
+    ).rowcount
+
+
 def mark_graded(connection: Connection, submission_id: int) -> None:
     """The submission has its grade."""
     connection.execute("UPDATE submissions SET status = 'GRADED' WHERE id = %s", (submission_id,))

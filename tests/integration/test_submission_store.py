@@ -237,6 +237,9 @@ def test_an_answer_that_keeps_killing_workers_waits_for_a_person(desk: Desk) -> 
     assert desk.does(lambda c: store.list_waiting(c)) == []
     (first, second) = desk.does(lambda c: list_results(c, attempt.id))
     assert (first.status, second.status) == ("STUCK", "UNANSWERED")
+    assert desk.does(store.retry_stuck) == 1
+    assert desk.does(store.list_waiting) == [submission_id]
+    assert desk.does(lambda c: store.begin_grading(c, submission_id))
 
 
 def test_results_show_unanswered_and_waiting_questions(desk: Desk) -> None:
