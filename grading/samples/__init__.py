@@ -174,4 +174,3 @@ def main() -> int:
             sys.stderr.write(f"{error}\n")
     sys.stdout.write(f"{len(list(_paths()))} questions, {faults} with faults\n")
     return 1 if faults else 0
-
