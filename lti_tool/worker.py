@@ -39,13 +39,23 @@ QUEUES: tuple[Queue, ...] = ("grade", "explain", "deliver")
 
 _log = structlog.get_logger(__name__)
 
+# Redis gives a task again that is not done after an hour; tasks are safe to run twice.
+_REDIS = {
+    "visibility_timeout": 3600,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 30,
+    "socket_keepalive": True,
+}
+_RABBITMQ = {"confirm_publish": True}
+
 celery = Celery("mlquiz", include=["lti_tool.submissions.tasks", "lti_tool.gradebook.tasks"])
 
 
 def configure(settings: Settings) -> Celery:
     """Point the app at the broker of the settings."""
+    broker_url = settings.broker_url.get_secret_value()
     celery.conf.update(
-        broker_url=settings.broker_url.get_secret_value() or None,
+        broker_url=broker_url or None,
         task_ignore_result=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -63,12 +73,8 @@ def configure(settings: Settings) -> Celery:
         task_publish_retry=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={
-            "visibility_timeout": 3600,
-            "socket_connect_timeout": 2,
-            "socket_timeout": 30,
-            "socket_keepalive": True,
-        },
+        broker_connection_timeout=2,
+        broker_transport_options=_RABBITMQ if broker_url.startswith("amqp") else _REDIS,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         enable_utc=True,
