@@ -7,6 +7,8 @@ PYTHON ?= python3
 TORCH_SOURCE ?= --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu
 ONCE ?=
 TESTS ?= tests
+# Test processes; each may hold the models (about 1.5 GB).
+PROCESSES ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 BIN := .venv/bin
 
 .PHONY: help install demo up doctor test check format schema docs bench lock clean
@@ -29,7 +31,7 @@ doctor: install  ## look at every part and say what is wrong
 
 test: install  ## all tests; TESTS=tests/unit for some
 	@tools/ensure_chromium.sh
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
 
 check: install  ## format, lint, types, architecture, spelling
 	$(BIN)/ruff format --check .

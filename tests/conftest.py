@@ -15,9 +15,7 @@ from lti_tool import db
 from lti_tool.db import Database
 from lti_tool.embedded.postgres import EmbeddedPostgres
 
-pytest_plugins = [
-    f"tests.{name}" for name in ("conftest_models", "conftest_lm") if (Path(__file__).parent / f"{name}.py").exists()
-]
+pytest_plugins = ["tests.conftest_models", "tests.conftest_lm"]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
