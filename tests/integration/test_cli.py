@@ -79,8 +79,8 @@ def test_web_refuses_a_database_without_its_schema(
 def test_db_upgrade_says_what_it_applied(run, empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", empty_database_url)
     first, second = run("db", "upgrade", "--json"), run("db", "upgrade", "--json")
-    assert json.loads(first.output)["applied"][0] == "0001_create_schema"
-    assert json.loads(second.output) == {"applied": []}
+    assert json.loads(first.stdout)["applied"][0] == "0001_create_schema"
+    assert json.loads(second.stdout) == {"applied": []}
     assert "up to date" in run("db", "upgrade").output
 
 
@@ -93,11 +93,11 @@ ADD = (
 
 
 def test_a_platform_is_added_once_and_listed(run) -> None:
-    first = json.loads(run(*ADD, "--json").output)
-    again = json.loads(run(*ADD, "--json").output)
+    first = json.loads(run(*ADD, "--json").stdout)
+    again = json.loads(run(*ADD, "--json").stdout)
     assert first == again
     assert first["login_url"].startswith("http://localhost:8400/lti/login/")
-    (listed,) = json.loads(run("platform", "list", "--json").output)
+    (listed,) = json.loads(run("platform", "list", "--json").stdout)
     assert listed["deployments"] == {"1": "ACTIVE"}
     assert first["login_url"] in run("platform", "list").output
 
@@ -134,7 +134,7 @@ def test_an_answer_is_graded_on_the_command_line(
     arguments = ("grade", "--question", "What is overfitting?", "--reference", "The model learns noise of its data.")
     right = run(*arguments, "--answer", "The model learns noise of its data.", "--json")
     assert right.exit_code == 0, right.output
-    facts = json.loads(right.output)
+    facts = json.loads(right.stdout)
     assert (
         facts["fraction"]
         == grader_from(str(tiny_encoder_folder), tmp_path)
@@ -144,7 +144,7 @@ def test_an_answer_is_graded_on_the_command_line(
         )[0]
         .fraction
     )
-    blank = json.loads(run(*arguments, "--answer", "   ", "--json").output)
+    blank = json.loads(run(*arguments, "--answer", "   ", "--json").stdout)
     assert (blank["fraction"], blank["flags"]) == (0.0, ["blank"])
     assert "between" in run(*arguments, "--answer", "it learns noise").output
 
