@@ -57,6 +57,6 @@ bench: install  ## speed and memory as ratios in one run
 lock: install  ## write requirements.lock from what is installed
 	$(BIN)/python -m tools.lock
 
-clean:  ## remove what the demo and the tests left (the environment too)
-	rm -rf .venv .mlquiz artefacts .pytest_cache .ruff_cache .hypothesis
-	@[ "$$(id -u)" != 0 ] || rm -rf /var/lib/mlquiz
+clean:  ## remove this checkout's data and environment, and what the tests left
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m tools.clean
+	rm -rf .venv artefacts .pytest_cache .ruff_cache .hypothesis

@@ -52,7 +52,7 @@ def explainer(
     threads: int,
     is_json: bool,
 ) -> None:
-    r"""Train a LoRA adapter that words explanations, on the sample bank's English questions.
+    """Train a LoRA adapter that words explanations, on the sample bank's English questions.
 
     \b
     Examples:
@@ -90,7 +90,7 @@ def explainer(
 @click.option("--seed", type=int, default=1, show_default=True, help="Equal seeds give equal runs.")
 @click.option("--json", "is_json", is_flag=True, help="Print the metrics as JSON instead of a table.")
 def grader(output: Path, mode: str, seed: int, is_json: bool) -> None:
-    r"""Train the head that turns similarities into a score, on the sample bank in both languages.
+    """Train the head that turns similarities into a score, on the sample bank in both languages.
 
     \b
     Examples:

@@ -71,9 +71,10 @@ def up() -> None:
     Example:
       PUBLIC_URL=https://quiz.example.edu mlquiz up
     """
-    from lti_tool.supervisor import running_tool
+    from lti_tool.supervisor import require_free_ports, running_tool
 
     settings = load_settings()
+    require_free_ports(WEB_PORT=settings.web_port)
     try:
         with running_tool(settings, say=_say):
             console.print(f"[green]ready[/green]  {settings.base_url}   (Ctrl-C stops everything)")
@@ -243,6 +244,8 @@ def platform_add(deployment_ids: tuple[str, ...], as_json: bool, **values: str) 
     if as_json:
         click.echo(json.dumps({"registration_id": registration.id, **addresses}))
         return
+    if "localhost" in settings.base_url and values["issuer"].startswith("https://"):
+        complaints.print("PUBLIC_URL is not set: these addresses work on this machine only", style="yellow")
     console.print("Enter these on the platform's side:")
     for name, address in addresses.items():
         console.print(f"  {name.replace('_', ' '):<18}{address}", highlight=False)
@@ -411,6 +414,11 @@ def _database(settings: Settings) -> Iterator[Database]:
     from lti_tool.db import Database, upgrade
     from lti_tool.embedded import embedded_servers
 
+    if not settings.database_url.get_secret_value() and not settings.data_path.exists():
+        raise NotConfigured(
+            f"no data in {settings.data_path}: run this where the tool runs, or set DATA_DIR or DATABASE_URL"
+            " (`mlquiz up` begins a new one)"
+        )
     with embedded_servers(settings, broker=False) as servers:
         upgrade(servers.database)
         database = Database(servers.database)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -170,6 +171,19 @@ def running_tool(settings: Settings, *, say: Callable[[str], None] = lambda text
             supervisor.stop()
             if watcher.is_alive():
                 watcher.join(5)
+
+
+def require_free_ports(**ports: int) -> None:
+    """Raise :class:`NotConfigured` for a port of this machine that is in use; the names are those of the settings."""
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise NotConfigured(
+                    f"port {port} is in use (a demo that still runs?): stop what uses it, or set {name}"
+                ) from error
 
 
 def wait_for_http(url: str, child: Child) -> None:

@@ -23,8 +23,7 @@ from lti_tool.db import Database
 from lti_tool.demo.practice import Activity, DemoRow, GradebookEntry, PracticeLms, differences, list_demo_rows
 from lti_tool.demo.script import INSTRUCTOR, POINTS_EACH, QUIZ_TITLE, SAMPLE_IDS, STUDENTS, Student
 from lti_tool.demo.visitor import Visitor
-from lti_tool.errors import NotConfigured
-from lti_tool.supervisor import Supervisor, running_tool, wait_for_http
+from lti_tool.supervisor import Supervisor, require_free_ports, running_tool, wait_for_http
 
 GRADING_SECONDS = 600.0
 
@@ -34,7 +33,7 @@ _console = Console(width=None if sys.stdout.isatty() else 120)
 def run_demo(settings: Settings, *, once: bool) -> int:
     """Run the demo; 0 only if the gradebook equals the database. Without ``once`` it stays until Ctrl-C."""
     began = time.monotonic()
-    _check_ports(settings)
+    require_free_ports(WEB_PORT=settings.web_port, PRACTICE_LMS_PORT=settings.practice_lms_port)
     unpack_models(settings)
     with running_tool(settings, say=lambda text: _step(f"starting {text}")) as supervisor:
         lms = start_practice_lms(settings, supervisor)
@@ -63,20 +62,6 @@ def run_demo(settings: Settings, *, once: bool) -> int:
 
 
 # Steps, in order ---------------------------------------------------------------------------------------------------
-
-
-def _check_ports(settings: Settings) -> None:
-    import socket
-
-    for name, port in (("WEB_PORT", settings.web_port), ("PRACTICE_LMS_PORT", settings.practice_lms_port)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise NotConfigured(
-                    f"port {port} is in use (a demo that still runs?): stop what uses it, or set {name}"
-                ) from error
 
 
 def unpack_models(settings: Settings) -> None:

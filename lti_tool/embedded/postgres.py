@@ -66,6 +66,10 @@ class EmbeddedPostgres:
         else:  # left behind, perhaps still recovering
             wait_until(self._answers, name="PostgreSQL", log=self.log)
 
+    def is_running(self) -> bool:
+        """Whether a server of this cluster runs, whoever started it."""
+        return self._running_pid() is not None
+
     def wait_until_ready(self) -> None:
         """Wait for a server that another process starts."""
         wait_until(self._answers, name="PostgreSQL", log=self.log)

@@ -101,9 +101,11 @@ def summary(quiz: store.Quiz) -> str:
 
 def _place_here(connection: Connection, session: LaunchSession, quiz: store.Quiz) -> None:
     if session.quiz_id not in (None, quiz.id):
+        sentence = _("This activity has its quiz already. Add another activity to the course for this one.")
         raise AlreadyDone(
             f"resource link {session.resource_link_id} has quiz {session.quiz_id}",
-            instructor_text=_("This activity has its quiz already. Add another activity to the course for this one."),
+            student_text=sentence,
+            instructor_text=_("Go back, then use “Add activity” in your course and choose this quiz there."),
         )
     assert session.resource_link_id is not None  # a launch is of a resource link or for deep linking
     store.place_quiz(connection, quiz.id, session.resource_link_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,6 +122,31 @@ def test_a_deployment_is_approved_by_command(run, database: Database) -> None:
     unknown = run("platform", "approve", "--issuer", "https://x.example", "--client-id", "abc", "--deployment-id", "7")
     assert unknown.exit_code == 2
     assert "platform list" in unknown.stderr
+
+
+def test_a_command_in_the_wrong_folder_begins_no_second_database(
+    run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("DATABASE_URL")
+    result = run("platform", "list")
+    assert result.exit_code == 2
+    assert "no data in" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_up_on_a_port_in_use_says_so_and_starts_nothing(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setenv("WEB_PORT", str(other.getsockname()[1]))
+        result = run("up")
+    assert result.exit_code == 2
+    assert "set WEB_PORT" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_addresses_of_this_machine_only_are_not_handed_to_a_real_platform_silently(run) -> None:
+    assert "PUBLIC_URL is not set" in run(*ADD).stderr
 
 
 def test_no_platform_yet_says_what_to_do(run) -> None:
