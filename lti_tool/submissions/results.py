@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from psycopg import Connection
-
-from lti_tool.db import fetch_all
+from psycopg.rows import kwargs_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,70 +46,48 @@ class QuestionResult:
     verdicts: list[KeyPointResult]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ResultRow:
-    question_id: int
-    position: int
-    prompt: str
-    max_points: Decimal
-    answer: str | None
-    status: str
-    points: Decimal | None
-    fraction: float | None
-    low: float | None
-    high: float | None
-    confidence: float | None
-    flags: list[str] | None
-    grade_source: str | None
-    explanation: str | None
-    explanation_source: str | None
-    explanation_pending: bool
-    verdicts: list[dict[str, str]]
-
-
 def list_results(connection: Connection, attempt_id: int) -> list[QuestionResult]:
     """Every question of the attempt's quiz, in order, with what the student wrote and what came of it."""
-    rows = fetch_all(
-        connection,
-        _ResultRow,
-        """
-        SELECT questions.id AS question_id, questions.position, questions.prompt, questions.max_points,
-            submissions.answer, coalesce(submissions.status, 'UNANSWERED') AS status,
-            grades.points, grades.fraction, grades.low, grades.high, grades.confidence, grades.flags,
-            grades.source AS grade_source, explanations.text AS explanation,
-            explanations.source AS explanation_source,
-            coalesce(rewordings.outcome = 'PENDING', false) AS explanation_pending,
-            coalesce(verdicts.list, '[]'::json) AS verdicts
-        FROM attempts
-        JOIN questions ON questions.quiz_id = attempts.quiz_id
-        LEFT JOIN submissions
-            ON submissions.attempt_id = attempts.id AND submissions.question_id = questions.id
-        LEFT JOIN LATERAL (
-            SELECT * FROM grades WHERE grades.submission_id = submissions.id ORDER BY grades.id DESC LIMIT 1
-        ) AS grades ON true
-        LEFT JOIN LATERAL (
-            SELECT * FROM explanations WHERE explanations.grade_id = grades.id ORDER BY explanations.id DESC LIMIT 1
-        ) AS explanations ON true
-        LEFT JOIN rewordings ON rewordings.grade_id = grades.id
-        LEFT JOIN LATERAL (
-            SELECT json_agg(json_build_object('name', key_points.name, 'verdict', key_point_verdicts.verdict,
-                'evidence', key_point_verdicts.evidence) ORDER BY key_points.position) AS list
-            FROM key_point_verdicts
-            JOIN key_points ON key_points.question_id = questions.id
-                AND key_points.position = key_point_verdicts.position
-            WHERE key_point_verdicts.grade_id = grades.id
-        ) AS verdicts ON true
-        WHERE attempts.id = %s ORDER BY questions.position
-        """,
-        attempt_id,
+    with connection.cursor(row_factory=kwargs_row(_result_from_row)) as cursor:
+        return cursor.execute(
+            """
+            SELECT questions.id AS question_id, questions.position, questions.prompt, questions.max_points,
+                submissions.answer, coalesce(submissions.status, 'UNANSWERED') AS status,
+                grades.points, grades.fraction, grades.low, grades.high, grades.confidence, grades.flags,
+                grades.source AS grade_source, explanations.text AS explanation,
+                explanations.source AS explanation_source,
+                coalesce(rewordings.outcome = 'PENDING', false) AS explanation_pending,
+                coalesce(verdicts.list, '[]'::json) AS verdicts
+            FROM attempts
+            JOIN questions ON questions.quiz_id = attempts.quiz_id
+            LEFT JOIN submissions
+                ON submissions.attempt_id = attempts.id AND submissions.question_id = questions.id
+            LEFT JOIN LATERAL (
+                SELECT * FROM grades WHERE grades.submission_id = submissions.id ORDER BY grades.id DESC LIMIT 1
+            ) AS grades ON true
+            LEFT JOIN LATERAL (
+                SELECT * FROM explanations WHERE explanations.grade_id = grades.id ORDER BY explanations.id DESC LIMIT 1
+            ) AS explanations ON true
+            LEFT JOIN rewordings ON rewordings.grade_id = grades.id
+            LEFT JOIN LATERAL (
+                SELECT json_agg(json_build_object('name', key_points.name, 'verdict', key_point_verdicts.verdict,
+                    'evidence', key_point_verdicts.evidence) ORDER BY key_points.position) AS list
+                FROM key_point_verdicts
+                JOIN key_points ON key_points.question_id = questions.id
+                    AND key_points.position = key_point_verdicts.position
+                WHERE key_point_verdicts.grade_id = grades.id
+            ) AS verdicts ON true
+            WHERE attempts.id = %s ORDER BY questions.position
+            """,
+            (attempt_id,),
+        ).fetchall()
+
+
+def _result_from_row(*, verdicts: list[dict[str, str]], **columns: Any) -> QuestionResult:
+    return QuestionResult(
+        **columns,
+        verdicts=[
+            KeyPointResult(position=position, name=item["name"], verdict=item["verdict"], evidence=item["evidence"])
+            for position, item in enumerate(verdicts)
+        ],
     )
-    return [_result_from_row(row) for row in rows]
-
-
-def _result_from_row(row: _ResultRow) -> QuestionResult:
-    verdicts = [
-        KeyPointResult(position=position, name=item["name"], verdict=item["verdict"], evidence=item["evidence"])
-        for position, item in enumerate(row.verdicts)
-    ]
-    columns = {name: getattr(row, name) for name in _ResultRow.__slots__ if name != "verdicts"}
-    return QuestionResult(**columns, verdicts=verdicts)
