@@ -55,7 +55,13 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr(""),
         description="PostgreSQL 15 or later, e.g. `postgresql://user:password@host/database`."
+        " Its role should own nothing, so that row-level security binds it."
         " Empty: the embedded server, started and stopped by the tool.",
+    )
+    database_owner_url: SecretStr = Field(
+        SecretStr(""),
+        description="The same database as the role that owns the tables; only `mlquiz db upgrade`, `up` and `demo` use"
+        " it, to run migrations and grant DATABASE_URL's role what it needs. Empty: DATABASE_URL.",
     )
     broker_url: SecretStr = Field(
         SecretStr(""),
@@ -66,6 +72,13 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="At least 32 characters; signs form tokens and encrypts the tool's private keys at rest."
         " Empty: made at the first start and kept in DATA_DIR/secret.key (readable by the owner only).",
+    )
+    key_rotation_days: int = Field(
+        30,
+        ge=0,
+        le=3650,
+        description="Age at which a new signing key is made; it is published a day before it is used. 0: only by"
+        " `mlquiz keys rotate`.",
     )
     grader_model: str = Field(
         "bundled:multilingual-e5-small",
@@ -125,7 +138,7 @@ class Settings(BaseSettings):
         del file_secret_settings
         return init_settings, env_settings, _FileSettings(settings_cls), dotenv_settings
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_owner_url")
     @classmethod
     def _is_a_conninfo(cls, value: SecretStr) -> SecretStr:
         try:

@@ -194,7 +194,7 @@ def db_upgrade(as_json: bool) -> None:
     from lti_tool.embedded import embedded_servers
 
     with embedded_servers(load_settings(), broker=False) as servers:
-        applied = database.upgrade(servers.database)
+        applied = database.upgrade(servers.database_owner, tool=servers.database)
     if as_json:
         click.echo(json.dumps({"applied": applied}))
     else:
@@ -233,7 +233,7 @@ def platform_add(deployment_ids: tuple[str, ...], as_json: bool, **values: str) 
     from lti_tool.launch.platforms import add_platform
 
     settings = load_settings()
-    with _database(settings) as database, database.transaction() as connection:
+    with _database(settings) as database, database.across_tenants() as connection:
         registration = add_platform(connection, deployment_ids=deployment_ids, **values)
     addresses = {
         "login_url": f"{settings.base_url}/lti/login/{registration.login_key}",
@@ -267,7 +267,7 @@ def platform_approve(issuer: str, client_id: str, deployment_id: str) -> None:
     """
     from lti_tool.launch.platforms import activate, list_registrations
 
-    with _database(load_settings()) as database, database.transaction() as connection:
+    with _database(load_settings()) as database, database.across_tenants() as connection:
         found = [item for item in list_registrations(connection, issuer=issuer) if item.client_id == client_id]
         if not found:
             raise NotConfigured(f"no registration of {issuer} with client id {client_id}: see `mlquiz platform list`")
@@ -287,7 +287,7 @@ def platform_list(as_json: bool) -> None:
     from lti_tool.launch.platforms import list_deployments, list_registrations
 
     settings = load_settings()
-    with _database(settings) as database, database.transaction() as connection:
+    with _database(settings) as database, database.across_tenants() as connection:
         registrations = list_registrations(connection)
         deployments = {
             item.id: {each.deployment_id: each.status for each in list_deployments(connection, item.id)}
@@ -329,7 +329,7 @@ def submissions_retry(as_json: bool) -> None:
     """
     from lti_tool.submissions.store import retry_stuck
 
-    with _database(load_settings()) as database, database.transaction() as connection:
+    with _database(load_settings()) as database, database.across_tenants() as connection:
         count = retry_stuck(connection)
     click.echo(json.dumps({"retried": count}) if as_json else f"{count} answers wait for grading again")
 
@@ -420,7 +420,7 @@ def _database(settings: Settings) -> Iterator[Database]:
             " (`mlquiz up` begins a new one)"
         )
     with embedded_servers(settings, broker=False) as servers:
-        upgrade(servers.database)
+        upgrade(servers.database_owner, tool=servers.database)
         database = Database(servers.database)
         try:
             yield database

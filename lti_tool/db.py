@@ -1,18 +1,20 @@
-"""PostgreSQL: one pool a process, opened after fork; every piece of work is one transaction.
+"""PostgreSQL: one pool a process, opened after fork; every piece of work is one transaction of one tenant.
 
-Stores are functions that take the connection of the caller's transaction; rows come back as frozen dataclasses.
+A tenant is a registration. Row-level security shows a transaction the rows of the tenant it names and no others, and
+new rows are that tenant's. Stores are functions that take the connection of the caller's transaction; rows come back
+as frozen dataclasses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import LiteralString, TypeVar
 from urllib.parse import urlencode
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, class_row
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -49,12 +51,23 @@ class Database:
         """Close all connections."""
         self._pool.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A connection inside a transaction: committed at the end, rolled back on an error.
+    def transaction(self, registration_id: int) -> AbstractContextManager[Connection]:
+        """A connection inside a transaction of one tenant: committed at the end, rolled back on an error.
 
         Raises :class:`DatabaseUnavailable` when PostgreSQL does not answer within 10 seconds.
         """
+        return self._transaction(str(int(registration_id)))
+
+    def across_tenants(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees the rows of all tenants and makes none for any.
+
+        For what happens before the tenant is known (a login, finding a session), for the administrator, and for the
+        sweep. Raises :class:`DatabaseUnavailable`.
+        """
+        return self._transaction("all")
+
+    @contextmanager
+    def _transaction(self, tenant: str) -> Iterator[Connection]:
         if self._pool.closed:
             self.open()
         try:
@@ -63,6 +76,8 @@ class Database:
             raise DatabaseUnavailable(f"PostgreSQL does not answer: {error}") from error
         try:
             with connection.transaction():
+                # Local to the transaction: a connection goes back to the pool as nobody's.
+                connection.execute("SELECT set_config('mlquiz.tenant', %s, true)", (tenant,))
                 yield connection
         finally:
             self._pool.putconn(connection)
@@ -89,25 +104,39 @@ def fetch_value(connection: Connection, query: LiteralString, *values: object) -
 # Migrations --------------------------------------------------------------------------------------------------------
 
 
-def upgrade(conninfo: str, *, last: str | None = None) -> list[str]:
+def upgrade(owner: str, *, tool: str = "", last: str | None = None) -> list[str]:
     """Apply the migrations that the database lacks, in order, up to ``last``; the ids of those applied now.
 
-    Safe to call from several processes at once. Raises :class:`DatabaseUnavailable`.
+    ``owner`` is the conninfo of the role that owns the tables, ``tool`` of the one that the tool works as: it is
+    granted reading and writing, and no change of what is append-only. Safe to call from several processes at once.
+    Raises :class:`DatabaseUnavailable`.
     """
-    with _one_at_a_time(conninfo), _migration_backend(conninfo) as backend:
-        # Whoever was killed inside yoyo's lock left its row behind; we hold the real lock, so the row is stale.
-        backend.break_lock()
-        with backend.lock():
-            pending = backend.to_apply(_migrations().filter(lambda migration: last is None or migration.id <= last))
-            names = [migration.id for migration in pending]
-            backend.apply_migrations(pending)
+    with _one_at_a_time(owner):
+        with _migration_backend(owner) as backend:
+            # Whoever was killed inside yoyo's lock left its row behind; we hold the real lock, so the row is stale.
+            backend.break_lock()
+            with backend.lock():
+                pending = backend.to_apply(_migrations().filter(lambda migration: last is None or migration.id <= last))
+                names = [migration.id for migration in pending]
+                backend.apply_migrations(pending)
+        if tool:
+            _grant(owner, _role_of(tool))
     return names
 
 
 def pending_migrations(conninfo: str) -> list[str]:
     """Ids of the migrations that the database lacks. Raises :class:`DatabaseUnavailable`."""
-    with _migration_backend(conninfo) as backend:
-        return [migration.id for migration in backend.to_apply(_migrations())]
+    names = sorted(migration.id for migration in _migrations())
+    try:
+        with psycopg.connect(conninfo, connect_timeout=10) as connection:
+            if fetch_value(connection, "SELECT to_regclass('_yoyo_migration')") is None:
+                return names
+            applied = {row[0] for row in connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall()}
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"PostgreSQL does not answer: {error}") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise SchemaOutdated("the tool's role may not read the tables: run `mlquiz db upgrade`") from error
+    return [name for name in names if name not in applied]
 
 
 def require_current_schema(conninfo: str) -> None:
@@ -115,6 +144,54 @@ def require_current_schema(conninfo: str) -> None:
     pending = pending_migrations(conninfo)
     if pending:
         raise SchemaOutdated(f"the database lacks {', '.join(pending)}: run `mlquiz db upgrade`")
+
+
+def weakness_of_role(conninfo: str) -> str:
+    """Why row-level security does not bind this role, as a sentence; empty where it does."""
+    with psycopg.connect(conninfo, connect_timeout=10) as connection:
+        role, bypasses, owns = connection.execute(
+            """
+            SELECT rolname, rolsuper OR rolbypassrls,
+                EXISTS (
+                    SELECT 1 FROM pg_class
+                    WHERE oid = to_regclass('submissions') AND pg_has_role(current_user, relowner, 'USAGE')
+                )
+            FROM pg_roles WHERE rolname = current_user
+            """
+        ).fetchone() or ("", True, True)
+    if bypasses:
+        return f"role {role} is a superuser or bypasses row-level security"
+    return f"role {role} owns the tables, so it could switch row-level security off" if owns else ""
+
+
+# Rows that are only ever added; the sweep of old logins and sessions needs DELETE elsewhere.
+_APPEND_ONLY = ("audit_events", "grades", "key_point_verdicts", "explanations")
+
+
+def _grant(owner: str, role: str) -> None:
+    """Give the tool's role what it needs; nothing where it is the owner itself."""
+    name = sql.Identifier(role)
+    with psycopg.connect(owner, connect_timeout=10) as connection:
+        if connection.info.user == role:
+            return
+        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name))
+        connection.execute(
+            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(name)
+        )
+        for table in _APPEND_ONLY:
+            connection.execute(sql.SQL("REVOKE UPDATE, DELETE ON {} FROM {}").format(sql.Identifier(table), name))
+        for (table,) in connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename ~ 'yoyo'"
+        ).fetchall():
+            connection.execute(
+                sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {} FROM {}").format(sql.Identifier(table), name)
+            )
+
+
+def _role_of(conninfo: str) -> str:
+    """The role that a conninfo signs in as."""
+    with psycopg.connect(conninfo, connect_timeout=10) as connection:
+        return connection.info.user
 
 
 _MIGRATION_LOCK = 0x6D6C7175697A  # "mlquiz"

@@ -73,7 +73,7 @@ def ready() -> tuple[Response, int]:
     from lti_tool.web import services
 
     try:
-        with services().database.transaction() as connection:
+        with services().database.across_tenants() as connection:
             connection.execute("SELECT 1")
     except DatabaseUnavailable:
         return jsonify(status="unavailable", part="database"), 503

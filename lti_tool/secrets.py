@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from config.settings import Settings
 from lti_tool.errors import NotConfigured
 
+#: Name of the secret in systemd's key store (systemd.exec(5), Credentials).
+CREDENTIAL = "mlquiz-secret-key"
+
 
 def app_secret(settings: Settings) -> str:
-    """``SECRET_KEY``, or the content of ``DATA_DIR/secret.key``, made at the first call.
+    """``SECRET_KEY``, what systemd keeps for the service, or the content of ``DATA_DIR/secret.key``, made if missing.
 
-    Raises :class:`NotConfigured` where that file cannot be made or read, or is readable by others.
+    systemd's key store gives ``mlquiz-secret-key`` (``LoadCredentialEncrypted=``) as a file that only the service
+    can read. Raises :class:`NotConfigured` where that file cannot be made or read, or is readable by others.
     """
     given = settings.secret_key.get_secret_value()
-    return given or _kept_secret(settings.data_path / "secret.key")
+    if given:
+        return given
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (Path(credentials) / CREDENTIAL).exists():
+        return _read(Path(credentials) / CREDENTIAL)
+    return _kept_secret(settings.data_path / "secret.key")
+
+
+def cipher(secret: str, purpose: str) -> Fernet:
+    """What encrypts at rest, with a key of its own for each ``purpose`` (HKDF, RFC 5869)."""
+    derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"mlquiz {purpose} v1".encode())
+    return Fernet(base64.urlsafe_b64encode(derived.derive(secret.encode())))
 
 
 def _kept_secret(path: Path) -> str:
@@ -25,11 +45,18 @@ def _kept_secret(path: Path) -> str:
         _make(path)
         if path.stat().st_mode & 0o077:
             raise NotConfigured(f"{path} is readable by others: run `chmod 600 {path}`, then start again")
-        secret = path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise NotConfigured(
             f"{path} cannot be read or made ({error.strerror}): set SECRET_KEY or SECRET_KEY_FILE"
         ) from error
+    return _read(path)
+
+
+def _read(path: Path) -> str:
+    try:
+        secret = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotConfigured(f"{path} cannot be read ({error}): set SECRET_KEY or SECRET_KEY_FILE") from error
     if len(secret) < 32:
         raise NotConfigured(f"{path} is damaged: restore it from a backup (it encrypts the tool's private keys)")
     return secret

@@ -148,12 +148,14 @@ def running_tool(settings: Settings, *, say: Callable[[str], None] = lambda text
     """The whole tool for the length of the block: servers, schema, web, workers; all supervised, all stopped after."""
     with signals_as_interrupt(), embedded_servers(settings, say=say) as servers:
         say("database schema")
-        db.upgrade(servers.database)
+        db.upgrade(servers.database_owner, tool=servers.database)
         supervisor = Supervisor(settings=settings, servers=servers)
         environment = {
             **settings.as_environment(),
             "DATA_DIR": str(settings.data_path),
             "DATABASE_URL": servers.database,
+            # No child needs it.
+            "DATABASE_OWNER_URL": "",
             "BROKER_URL": servers.broker,
         }
         watcher = threading.Thread(target=supervisor.watch, name="watcher", daemon=True)

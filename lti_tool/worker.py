@@ -1,7 +1,7 @@
 """Celery: one app, a queue by weight, and what a worker process keeps for its life.
 
-The broker only wakes workers. Tasks take ids, load their state from PostgreSQL, are safe to run twice, and write their
-result and the next step in one transaction; what a lost message leaves behind is found by the sweep.
+The broker only wakes workers. Tasks take the tenant and ids, load their state from PostgreSQL, are safe to run twice,
+and write their result and the next step in one transaction; what a lost message leaves behind is found by the sweep.
 """
 
 from __future__ import annotations
@@ -99,19 +99,19 @@ def wake(task_name: str, *arguments: int) -> bool:
     return True
 
 
-def wake_each(submission_ids: Sequence[int]) -> None:
-    """Send one grading task an answer; one failure is enough to know that the broker is away."""
-    for submission_id in submission_ids:
-        if not wake(GRADE, submission_id):
+def wake_each(task_name: str, tenant_rows: Sequence[tuple[int, int]]) -> None:
+    """Send one task a (registration, id); one failure is enough to know that the broker is away."""
+    for registration_id, row_id in tenant_rows:
+        if not wake(task_name, registration_id, row_id):
             return
 
 
-def wake_grading(submission_ids: Sequence[int]) -> None:
+def wake_grading(registration_id: int, submission_ids: Sequence[int]) -> None:
     """Tell workers of received answers, after the transaction that received them was committed.
 
     In the background: nobody who hands in waits for a broker that is away.
     """
-    _background.submit(wake_each, submission_ids)
+    _background.submit(wake_each, GRADE, [(registration_id, submission_id) for submission_id in submission_ids])
 
 
 _background = ThreadPoolExecutor(1, thread_name_prefix="wake")

@@ -47,7 +47,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         try:
             with _admin(server) as connection:
                 connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-            db.upgrade(conninfo_for(server, _TEMPLATE))
+            db.upgrade(owner_conninfo_for(server, _TEMPLATE), tool=conninfo_for(server, _TEMPLATE))
             yield server
         finally:
             server.stop()
@@ -55,7 +55,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def database_url(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The conninfo of a fresh, migrated database."""
+    """The conninfo of a fresh, migrated database, as the role that the tool works as."""
     name = f"test_{abs(hash(request.node.nodeid)):x}"
     with _admin(postgres) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -66,12 +66,18 @@ def database_url(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> 
 
 
 @pytest.fixture
+def owner_url(postgres: EmbeddedPostgres, database_url: str) -> str:
+    """The same database as ``database_url``, as the role that owns the tables: row-level security does not bind it."""
+    return owner_conninfo_for(postgres, str(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]))
+
+
+@pytest.fixture
 def empty_database_url(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The conninfo of a database without any table."""
+    """The conninfo of a database without any table, as its owner."""
     name = f"empty_{abs(hash(request.node.nodeid)):x}"
     with _admin(postgres) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    yield conninfo_for(postgres, name)
+    yield owner_conninfo_for(postgres, name)
     with _admin(postgres) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -97,9 +103,14 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 def conninfo_for(server: EmbeddedPostgres, name: str) -> str:
-    """The conninfo of another database of the server."""
+    """The conninfo of another database of the server, as the tool's role."""
     return psycopg.conninfo.make_conninfo(server.conninfo, dbname=name)
 
 
+def owner_conninfo_for(server: EmbeddedPostgres, name: str) -> str:
+    """The conninfo of another database of the server, as the owner of the tables (here a superuser)."""
+    return psycopg.conninfo.make_conninfo(server.owner_conninfo, dbname=name)
+
+
 def _admin(server: EmbeddedPostgres) -> psycopg.Connection:
-    return psycopg.connect(conninfo_for(server, "postgres"), autocommit=True)
+    return psycopg.connect(owner_conninfo_for(server, "postgres"), autocommit=True)

@@ -167,7 +167,7 @@ class Course:
     @classmethod
     def open(cls, app: Flask, database: Database, **changes: object) -> Self:
         """A new course of one school."""
-        with database.transaction() as connection:
+        with database.across_tenants() as connection:
             registration = platforms.add_platform(
                 connection,
                 issuer="https://lms.example.edu",
@@ -211,7 +211,7 @@ class Course:
             "locale": "en",
             "issued_at": datetime.now(UTC),
         }
-        with self.database.transaction() as connection:
+        with self.database.transaction(self.registration.id) as connection:
             launch = Launch(**values | changes)  # pyright: ignore[reportArgumentType]
             launch_id, secret = start_session(connection, launch, self.registration)
         client = self.app.test_client()
@@ -233,7 +233,7 @@ class Course:
     def has_quiz(self, *questions: NewQuestion, **changes: object) -> UUID:
         """The placement gets a quiz of these questions (default: two)."""
         self.author()  # the first launch makes the course known
-        with self.database.transaction() as connection:
+        with self.database.transaction(self.registration.id) as connection:
             values: dict[str, object] = {
                 "title": "Regularisation",
                 "language": "en",
@@ -250,7 +250,7 @@ class Course:
 
     def grades(self, person: Person, *, fraction: float = 0.5, confidence: float = 0.9) -> None:
         """What a worker does with everything that this person handed in: a grade each, and the attempt is finished."""
-        with self.database.transaction() as connection:
+        with self.database.transaction(self.registration.id) as connection:
             rows = connection.execute(
                 "SELECT submissions.id, attempt_id, max_points FROM submissions"
                 " JOIN attempts ON attempts.id = attempt_id JOIN users ON users.id = user_id"

@@ -27,7 +27,7 @@ from lti_tool.db import Database, fetch_value
 from lti_tool.embedded.postgres import EmbeddedPostgres
 from lti_tool.launch import platforms
 from lti_tool.launch.platforms import Registration
-from tests.conftest import conninfo_for
+from tests.conftest import conninfo_for, owner_conninfo_for
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim"
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
@@ -173,7 +173,7 @@ def unverified(token: str) -> dict[str, Any]:
 
 def rows(database: Database) -> dict[str, int]:
     """How many rows a launch may have left where."""
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         return {
             "users": _count(fetch_value(connection, "SELECT count(*) FROM users")),
             "contexts": _count(fetch_value(connection, "SELECT count(*) FROM contexts")),
@@ -187,7 +187,7 @@ NOTHING = {"users": 0, "contexts": 0, "resource_links": 0, "launch_sessions": 0}
 
 def events(database: Database) -> list[str]:
     """The audit trail, oldest first."""
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         return [row[0] for row in connection.execute("SELECT event FROM audit_events ORDER BY id").fetchall()]
 
 
@@ -199,7 +199,7 @@ def _count(value: object) -> int:
 @pytest.fixture(scope="session")
 def _launch_database(postgres: EmbeddedPostgres) -> str:
     """One database for all tests of launches: emptied for each, which is much quicker than a new one."""
-    with psycopg.connect(conninfo_for(postgres, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(owner_conninfo_for(postgres, "postgres"), autocommit=True) as connection:
         # Each module that imports this fixture has its own instance of it.
         if fetch_value(connection, "SELECT 1 FROM pg_database WHERE datname = 'launches'") is None:
             connection.execute("CREATE DATABASE launches TEMPLATE template_mlquiz")
@@ -207,9 +207,9 @@ def _launch_database(postgres: EmbeddedPostgres) -> str:
 
 
 @pytest.fixture
-def database_url(_launch_database: str) -> str:
+def database_url(_launch_database: str, postgres: EmbeddedPostgres) -> str:
     """The conninfo of an empty, migrated database."""
-    with psycopg.connect(_launch_database) as connection:
+    with psycopg.connect(owner_conninfo_for(postgres, "launches")) as connection:
         connection.execute("TRUNCATE platforms, tool_keys, audit_events CASCADE")
     return _launch_database
 
@@ -239,7 +239,7 @@ def browser(app: Flask, settings: Settings) -> FlaskClient:
 def platform(httpserver: HTTPServer, database: Database, settings: Settings) -> FakePlatform:
     """A registered platform with an active deployment."""
     issuer = httpserver.url_for("").rstrip("/")
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         registration = platforms.add_platform(
             connection,
             issuer=issuer,

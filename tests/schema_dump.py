@@ -1,4 +1,4 @@
-"""A database's schema as sorted lines of text: tables, columns, constraints, indexes, views, functions, triggers."""
+"""A database's schema as sorted lines of text: tables, constraints, views, functions, triggers, row security."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ _QUERIES = (
     ),
     (
         "views",
-        "SELECT viewname, regexp_replace(definition, '\\s+', ' ', 'g') FROM pg_views WHERE schemaname = 'public'",
+        """
+        SELECT oid::regclass, reloptions, regexp_replace(pg_get_viewdef(oid), '\\s+', ' ', 'g') FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
+        """,
     ),
     (
         "functions",
@@ -47,6 +50,17 @@ _QUERIES = (
     (
         "triggers",
         "SELECT tgrelid::regclass, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    ),
+    (
+        "row security",
+        """
+        SELECT oid::regclass, 'enabled ' || relrowsecurity, 'forced ' || relforcerowsecurity FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname !~ 'yoyo'
+        """,
+    ),
+    (
+        "policies",
+        "SELECT tablename, policyname, cmd, qual, with_check FROM pg_policies WHERE schemaname = 'public'",
     ),
 )
 
@@ -66,8 +80,8 @@ def main() -> None:
         server = EmbeddedPostgres(cluster=home / "postgres", sockets=home / "sockets", log=home / "postgres.log")
         server.start()
         try:
-            db.upgrade(server.conninfo)
-            with psycopg.connect(server.conninfo) as connection:
+            db.upgrade(server.owner_conninfo)
+            with psycopg.connect(server.owner_conninfo) as connection:
                 text = describe_schema(connection)
         finally:
             server.stop()

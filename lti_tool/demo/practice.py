@@ -75,7 +75,7 @@ class PracticeLms:
             "jwks_url": f"{settings.base_url}/lti/jwks.json",
         }
         platform = self._post("/admin/tool", application)
-        with database.transaction() as connection:
+        with database.across_tenants() as connection:
             registration = add_platform(
                 connection,
                 name="Practice LMS",

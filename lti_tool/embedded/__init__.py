@@ -27,9 +27,13 @@ __all__ = ["Servers", "embedded_servers", "runtime_folder"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """Where the servers are: a PostgreSQL conninfo and a Celery broker URL; ``owned`` are the ones we started."""
+    """Where the servers are: PostgreSQL conninfos and a Celery broker URL; ``owned`` are the ones we started.
+
+    ``database`` is what the tool works with, ``database_owner`` what migrations run as.
+    """
 
     database: str
+    database_owner: str
     broker: str
     owned: tuple[EmbeddedPostgres | EmbeddedValkey, ...] = ()
 
@@ -49,9 +53,10 @@ def embedded_servers(
     :class:`EmbeddedServerFailed`, or :class:`NotConfigured` where the wheels are not installed.
     """
     database_url, broker_url = settings.database_url.get_secret_value(), settings.broker_url.get_secret_value()
+    owner_url = settings.database_owner_url.get_secret_value() or database_url
     wants_postgres, wants_valkey = not database_url, broker and not broker_url
     if not (wants_postgres or wants_valkey):
-        yield Servers(database=database_url, broker=broker_url)
+        yield Servers(database=database_url, database_owner=owner_url, broker=broker_url)
         return
     settings.data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
     runtime = runtime_folder(settings.data_path)
@@ -62,13 +67,13 @@ def embedded_servers(
             postgres = EmbeddedPostgres.for_data_folder(settings.data_path, runtime)
             say("PostgreSQL")
             _run(postgres, owned if owner else None, stack)
-            database_url = postgres.conninfo
+            database_url, owner_url = postgres.conninfo, postgres.owner_conninfo
         if wants_valkey:
             valkey = EmbeddedValkey(settings.data_path / "valkey", runtime)
             say("Valkey")
             _run(valkey, owned if owner else None, stack)
             broker_url = valkey.url
-        yield Servers(database=database_url, broker=broker_url, owned=tuple(owned))
+        yield Servers(database=database_url, database_owner=owner_url, broker=broker_url, owned=tuple(owned))
 
 
 def runtime_folder(data_path: Path) -> Path:

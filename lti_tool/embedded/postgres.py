@@ -29,6 +29,10 @@ from lti_tool.errors import EmbeddedServerFailed, NotConfigured
 ROOT_HOME = Path("/var/lib/mlquiz")
 ACCOUNT_NAME = "mlquiz"
 DATABASE = "mlquiz"
+#: Owns the tables and runs the migrations.
+OWNER_ROLE = "mlquiz"
+#: What the tool itself works as: bound by row-level security.
+TOOL_ROLE = "mlquiz_tool"
 
 
 @dataclass(kw_only=True)
@@ -50,7 +54,12 @@ class EmbeddedPostgres:
 
     @property
     def conninfo(self) -> str:
-        """How psycopg reaches the tool's database."""
+        """How psycopg reaches the tool's database, as the role that is bound by row-level security."""
+        return self._conninfo(DATABASE, TOOL_ROLE)
+
+    @property
+    def owner_conninfo(self) -> str:
+        """The same for migrations, as the owner of the tables."""
         return self._conninfo(DATABASE)
 
     def start(self) -> None:
@@ -63,8 +72,9 @@ class EmbeddedPostgres:
             pid = self._spawn("postgres", "-D", str(self.cluster), *options, *limits, *self.options)
             wait_until(self._answers, name="PostgreSQL", log=self.log, pid=pid)
             self._make_database()
-        else:  # left behind, perhaps still recovering
+        else:  # left behind, perhaps still recovering, perhaps by an older release
             wait_until(self._answers, name="PostgreSQL", log=self.log)
+            self._make_database()
 
     def is_running(self) -> bool:
         """Whether a server of this cluster runs, whoever started it."""
@@ -112,7 +122,7 @@ class EmbeddedPostgres:
         # A half-made cluster has another name, so a start that was killed leaves nothing in the way.
         unfinished = self.cluster.with_name(f"{self.cluster.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
-        command = [str(self._binaries / "initdb"), "-D", str(unfinished), "-U", DATABASE, "--auth=trust"]
+        command = [str(self._binaries / "initdb"), "-D", str(unfinished), "-U", OWNER_ROLE, "--auth=trust"]
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         user, group = self._account or (None, None)
         done = subprocess.run(
@@ -139,11 +149,13 @@ class EmbeddedPostgres:
                 known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
                 if not known:
                     connection.execute("CREATE DATABASE mlquiz")
+                if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (TOOL_ROLE,)).fetchone():
+                    connection.execute("CREATE ROLE mlquiz_tool LOGIN")
         except psycopg.OperationalError as error:
             raise EmbeddedServerFailed(f"PostgreSQL: {error}\n{end_of(self.log)}") from error
 
-    def _conninfo(self, database: str) -> str:
-        return make_conninfo(host=str(self.sockets), user=DATABASE, dbname=database)
+    def _conninfo(self, database: str, role: str = OWNER_ROLE) -> str:
+        return make_conninfo(host=str(self.sockets), user=role, dbname=database)
 
     @cached_property
     def _account(self) -> tuple[int, int] | None:

@@ -39,14 +39,14 @@ class Delivery:
         self._http = PlatformHttp(settings)
         self._tokens = TokenSource(self._http, database, app_secret(settings))
 
-    def deliver(self, delivery_id: int) -> None:
+    def deliver(self, registration_id: int, delivery_id: int) -> None:
         """One try for one row. Afterwards it is delivered, parked with a reason, or due again later."""
-        with self._database.transaction() as connection:
+        with self._database.transaction(registration_id) as connection:
             if not outbox.begin_delivery(connection, delivery_id):
                 return
             lines = outbox.list_explanation_lines(connection, delivery_id)
             outbox.set_comment(connection, delivery_id, comment_text(lines, lines[0].language if lines else "en"))
-        with self._database.transaction() as connection:
+        with self._database.transaction(registration_id) as connection:
             work = outbox.lock_delivery(connection, delivery_id)
             if work is None:
                 return

@@ -108,14 +108,14 @@ def queue_delivery(connection: Connection, attempt_id: int, *, wait_seconds: int
     return delivery_id
 
 
-def list_attempts_without_delivery(connection: Connection, limit: int = 500) -> list[int]:
-    """Graded attempts of students for whom nothing was ever queued for the placement's present column.
+def list_attempts_without_delivery(connection: Connection, limit: int = 500) -> list[tuple[int, int]]:
+    """(registration, attempt) of students for whom nothing was ever queued for the placement's present column.
 
     The column came later than the grade, or it is another one now: the sweep queues them.
     """
-    rows = connection.execute(
+    return connection.execute(
         """
-        SELECT min(attempts.id) FROM attempts
+        SELECT attempts.registration_id, min(attempts.id) FROM attempts
         JOIN resource_links ON resource_links.id = attempts.resource_link_id
             AND resource_links.quiz_id = attempts.quiz_id
         JOIN users ON users.id = attempts.user_id
@@ -125,11 +125,10 @@ def list_attempts_without_delivery(connection: Connection, limit: int = 500) -> 
                 SELECT 1 FROM deliveries
                 WHERE deliveries.line_item_url = resource_links.line_item_url AND deliveries.user_id = attempts.user_id
             )
-        GROUP BY attempts.resource_link_id, attempts.user_id LIMIT %s
+        GROUP BY attempts.registration_id, attempts.resource_link_id, attempts.user_id LIMIT %s
         """,
         (limit,),
     ).fetchall()
-    return [row[0] for row in rows]
 
 
 def release_deliveries(connection: Connection, attempt_ids: Sequence[int]) -> list[int]:
@@ -144,12 +143,15 @@ def release_deliveries(connection: Connection, attempt_ids: Sequence[int]) -> li
     return sorted(row[0] for row in rows)
 
 
-def list_due_deliveries(connection: Connection, limit: int = 500) -> list[int]:
-    """Ids of deliveries that are due, oldest first: what the sweep wakes."""
-    rows = connection.execute(
-        "SELECT id FROM deliveries WHERE status = 'QUEUED' AND due_at <= now() ORDER BY due_at LIMIT %s", (limit,)
+def list_due_deliveries(connection: Connection, limit: int = 500) -> list[tuple[int, int]]:
+    """(registration, delivery) of what is due, oldest first: what the sweep wakes."""
+    return connection.execute(
+        """
+        SELECT registration_id, id FROM deliveries WHERE status = 'QUEUED' AND due_at <= now()
+        ORDER BY due_at LIMIT %s
+        """,
+        (limit,),
     ).fetchall()
-    return [row[0] for row in rows]
 
 
 def begin_delivery(connection: Connection, delivery_id: int) -> bool:

@@ -222,11 +222,12 @@ def list_attempts_fully_explained(connection: Connection, attempt_ids: Sequence[
     return [row[0] for row in rows]
 
 
-def count_pending_rewordings(connection: Connection) -> int:
-    """How many explanations wait for the language model."""
-    count = fetch_value(connection, "SELECT count(*) FROM rewordings WHERE outcome = 'PENDING'")
-    assert isinstance(count, int)
-    return count
+def list_tenants_with_rewordings(connection: Connection) -> list[int]:
+    """Registrations of which explanations wait for the language model."""
+    rows = connection.execute(
+        "SELECT DISTINCT registration_id FROM rewordings WHERE outcome = 'PENDING' ORDER BY registration_id"
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _add_explanation(

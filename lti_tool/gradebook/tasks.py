@@ -9,50 +9,53 @@ from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
 from lti_tool.gradebook import outbox, store
 from lti_tool.questions.store import get_grading_question
 from lti_tool.submissions.store import list_waiting
-from lti_tool.worker import DELIVER, EXPLAIN, SWEEP, Workbench, celery, wake, wake_each, workbench
+from lti_tool.worker import DELIVER, EXPLAIN, GRADE, SWEEP, Workbench, celery, wake, wake_each, workbench
 
 _log = structlog.get_logger(__name__)
 
 
 @celery.task(name=EXPLAIN)
-def explain_pending() -> None:
+def explain_pending(registration_id: int) -> None:
     """Let the language model reword what waits, a batch a time; then the scores may go."""
-    delivery_ids, more = explain(workbench())
+    delivery_ids, more = explain(workbench(), registration_id)
     for delivery_id in delivery_ids:
-        wake(DELIVER, delivery_id)
+        wake(DELIVER, registration_id, delivery_id)
     if more:
-        wake(EXPLAIN)
+        wake(EXPLAIN, registration_id)
 
 
 @celery.task(name=DELIVER)
-def deliver_score(delivery_id: int) -> None:
+def deliver_score(registration_id: int, delivery_id: int) -> None:
     """Send one score; without effect when it is not due, done, or another worker is at it."""
-    workbench().delivery.deliver(delivery_id)
+    workbench().delivery.deliver(registration_id, delivery_id)
 
 
 @celery.task(name=SWEEP)
 def sweep() -> None:
     """Wake workers for all that waits in the database, whatever became of the first wake."""
-    with workbench().database.transaction() as connection:
-        for attempt_id in outbox.list_attempts_without_delivery(connection):
+    bench = workbench()
+    with bench.database.across_tenants() as connection:
+        without_delivery = outbox.list_attempts_without_delivery(connection)
+    for registration_id, attempt_id in without_delivery:
+        with bench.database.transaction(registration_id) as connection:
             outbox.queue_delivery(connection, attempt_id, wait_seconds=0)
+    with bench.database.across_tenants() as connection:
         waiting = list_waiting(connection)
-        pending = store.count_pending_rewordings(connection)
+        to_explain = store.list_tenants_with_rewordings(connection)
         due = outbox.list_due_deliveries(connection)
-    wake_each(waiting)
-    if pending:
-        wake(EXPLAIN)
-    for delivery_id in due:
-        wake(DELIVER, delivery_id)
+    wake_each(GRADE, waiting)
+    for registration_id in to_explain:
+        wake(EXPLAIN, registration_id)
+    wake_each(DELIVER, due)
 
 
-def explain(bench: Workbench) -> tuple[list[int], bool]:
+def explain(bench: Workbench, registration_id: int) -> tuple[list[int], bool]:
     """Reword one batch in one transaction; ids of the deliveries that may go now, and whether more waits."""
-    with bench.database.transaction() as connection:
+    with bench.database.transaction(registration_id) as connection:
         begun = store.begin_rewordings(connection)
     if not begun:
         return [], False
-    with bench.database.transaction() as connection:
+    with bench.database.transaction(registration_id) as connection:
         work = store.lock_rewordings(connection, begun)
         assessed: list[tuple[Question, str, Assessment]] = [
             (get_grading_question(connection, item.question_id), item.answer, _assessment(connection, item))
@@ -71,7 +74,7 @@ def explain(bench: Workbench) -> tuple[list[int], bool]:
             )
         attempts = store.list_attempts_fully_explained(connection, [item.attempt_id for item in work])
         delivery_ids = outbox.release_deliveries(connection, attempts)
-        more = store.count_pending_rewordings(connection) > 0
+        more = bool(store.list_tenants_with_rewordings(connection))
     _log.info("explained", count=len(work), served=sum(item.source == "LLM" for item in explanations))
     return delivery_ids, more
 

@@ -10,14 +10,13 @@ from flask.typing import ResponseReturnValue
 
 from lti_tool.errors import NotFound
 from lti_tool.gradebook.store import list_overview
-from lti_tool.launch.access import current_session, with_session
+from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
 from lti_tool.questions.answer_key import may_see_key
 from lti_tool.questions.store import get_placed_quiz, is_fixed, list_questions
 from lti_tool.submissions.results import list_results
 from lti_tool.submissions.store import find_attempt
-from lti_tool.web import services
 
 blueprint = Blueprint("gradebook", __name__, url_prefix="/launches/<uuid:launch_id>")
 
@@ -33,7 +32,7 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
     session = current_session()
     if session.quiz_id is None:
         return redirect(url_for("questions.choose"), 303)
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         quiz = get_placed_quiz(connection, session.quiz_id, _link_id(session))
         questions = list_questions(connection, quiz.id)
         rows = list_overview(connection, _link_id(session))
@@ -55,7 +54,7 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
 @with_session(Role.INSTRUCTOR)
 def overview_parts(launch_id: UUID) -> ResponseReturnValue:
     """The table of attempts alone, for the page to put in place."""
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         rows = list_overview(connection, _link_id(current_session()))
     return render_template("gradebook/_overview_parts.html", rows=rows, low_confidence=LOW_CONFIDENCE)
 
@@ -68,7 +67,7 @@ def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     To whom the answer key is closed it shows what the student sees, and the certainty.
     """
     session = current_session()
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         attempt = find_attempt(connection, attempt_id)
         if attempt is None or attempt.resource_link_id != session.resource_link_id:
             raise NotFound(f"attempt {attempt_id} is not of resource link {session.resource_link_id}")

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import ParamSpec
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from uuid import UUID
 
 from flask import g, request
 from flask.typing import ResponseReturnValue
+from psycopg import Connection
 from werkzeug.wrappers import Response
 
 from lti_tool.errors import NotAllowed, SessionMissing
@@ -60,6 +62,11 @@ def current_session() -> LaunchSession:
     if session is None:
         raise SessionMissing("no launch was loaded for this request")
     return session
+
+
+def launch_transaction() -> AbstractContextManager[Connection]:
+    """A transaction of the tenant of this launch: what the page may see at most, whatever its queries forget."""
+    return services().database.transaction(current_session().registration_id)
 
 
 def set_session_cookie(response: Response, session_id: UUID, secret: str, *, base_path: str) -> None:
@@ -110,7 +117,7 @@ def _load_session() -> LaunchSession:
     secret = request.cookies.get(SESSION_COOKIE, "")
     session = None
     if isinstance(launch_id, UUID) and secret:
-        with services().database.transaction() as connection:
+        with services().database.across_tenants() as connection:
             session = find_session(connection, launch_id, secret)
     if session is None:
         allow_any_frame()

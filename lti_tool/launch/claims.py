@@ -1,7 +1,8 @@
 """The claims of an id_token: read strictly, each of its kind, before anything else looks at them.
 
-LTI core 1.3 section 5.3 and 5.4, deep linking 2.0 section 4.4, AGS 2.0 section 3.6. What is absent or ``null`` is
-``None`` here; whether that is refused is decided by ``id_token`` and ``protocol``.
+LTI core 1.3 section 5.3 and 5.4, deep linking 2.0 section 4.4, AGS 2.0 section 3.6, NRPS 2.0 section 3.6, submission
+review 1.0 section 3. What is absent or ``null`` is ``None`` here; whether that is refused is decided by ``id_token``
+and ``protocol``.
 """
 
 from __future__ import annotations
@@ -64,6 +65,18 @@ class DeepLinkingClaim(_Claim):
     data: Any = None
 
 
+class MembershipsClaim(_Claim):
+    """Names and roles service (NRPS 2.0 section 3.6.1.1)."""
+
+    context_memberships_url: _Url
+
+
+class ForUserClaim(_Claim):
+    """Whose submission is to be reviewed (submission review 1.0 section 3.2)."""
+
+    user_id: Identifier
+
+
 class PresentationClaim(_Claim):
     """How the platform shows us."""
 
@@ -94,6 +107,10 @@ class IdTokenClaims(_Claim):
     custom: dict[str, Any] | None = Field(None, alias=f"{_LTI}/custom")
     presentation: PresentationClaim | None = Field(None, alias=f"{_LTI}/launch_presentation")
     ags: AgsClaim | None = Field(None, alias="https://purl.imsglobal.org/spec/lti-ags/claim/endpoint")
+    memberships: MembershipsClaim | None = Field(
+        None, alias="https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+    )
+    for_user: ForUserClaim | None = Field(None, alias=f"{_LTI}/for_user")
     deep_linking: DeepLinkingClaim | None = Field(
         None, alias="https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
     )

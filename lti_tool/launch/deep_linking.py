@@ -19,6 +19,7 @@ from flask import Response, make_response, render_template
 from psycopg import Connection
 
 from lti_tool.errors import Unusable
+from lti_tool.launch.access import launch_transaction
 from lti_tool.launch.keys import signing_key
 from lti_tool.launch.launches import LAUNCH_PATH, DeepLinkingSettings
 from lti_tool.launch.platforms import get_registration, origin_of
@@ -53,7 +54,7 @@ def response_page(session: LaunchSession, items: Sequence[ContentItem]) -> Respo
 
     Its policy allows this one script and this one target. Raises :class:`Unusable` as :func:`response_form` does.
     """
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         form = response_form(connection, services().secret, services().settings.base_url, session, items)
     nonce = secrets.token_urlsafe(16)
     response = make_response(render_template("launch/deep_linking_response.html", form=form, script_nonce=nonce))

@@ -61,12 +61,12 @@ class KeySets:
 
     def _keys_for(self, registration: Registration, kid: str) -> dict[str, Any]:
         """The key set to look in: the cached one if it is fresh and has the kid, else the platform's."""
-        with self._database.transaction() as connection:
+        with self._database.transaction(registration.id) as connection:
             cached = _find_keys(connection, registration.id)
         if cached is not None and cached.is_fresh and _has(cached.jwks, kid):
             return cached.jwks
         # Threads queue here, not at the database: waiting must not use up its connections.
-        with self._locks[registration.id], self._database.transaction() as connection:
+        with self._locks[registration.id], self._database.transaction(registration.id) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_FETCHING_KEYS, registration.id))
             return self._refreshed(connection, registration, kid)
 

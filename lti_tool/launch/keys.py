@@ -5,25 +5,25 @@ The key that encrypts them is derived from the application secret, which is not 
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.fernet import InvalidToken
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.algorithms import RSAAlgorithm
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from lti_tool.db import fetch_one, fetch_value
 from lti_tool.errors import NotConfigured
+from lti_tool.secrets import cipher
 
 # Advisory lock: of several processes that start at once, one makes the first key.
 _MAKING_A_KEY = 0x6D6C_6B65_7973
+_PURPOSE = "tool keys"
 
 
 class ToolKeyUnreadable(NotConfigured):
@@ -109,14 +109,14 @@ def _add_key(connection: Connection, secret: str) -> str:
         # Not now(): within one transaction it stands still, and the order of keys is their age.
         "INSERT INTO tool_keys (kid, private_pem_encrypted, public_jwk, created_at)"
         " VALUES (%s, %s, %s, clock_timestamp())",
-        (kid, _cipher(secret).encrypt(pem), Jsonb(jwk)),
+        (kid, cipher(secret, _PURPOSE).encrypt(pem), Jsonb(jwk)),
     )
     return kid
 
 
 def _decrypted(row: _KeyRow, secret: str) -> rsa.RSAPrivateKey:
     try:
-        pem = _cipher(secret).decrypt(bytes(row.private_pem_encrypted))
+        pem = cipher(secret, _PURPOSE).decrypt(bytes(row.private_pem_encrypted))
     except InvalidToken as error:
         raise ToolKeyUnreadable(
             f"signing key {row.kid} cannot be decrypted: SECRET_KEY (or DATA_DIR/secret.key) is not the one it was"
@@ -125,8 +125,3 @@ def _decrypted(row: _KeyRow, secret: str) -> rsa.RSAPrivateKey:
     private_key = serialization.load_pem_private_key(pem, password=None)
     assert isinstance(private_key, rsa.RSAPrivateKey)
     return private_key
-
-
-def _cipher(secret: str) -> Fernet:
-    derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"mlquiz tool keys v1").derive(secret.encode())
-    return Fernet(base64.urlsafe_b64encode(derived))

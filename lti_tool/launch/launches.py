@@ -33,6 +33,7 @@ from lti_tool.launch.roles import Role, is_test_user, role_from_claim
 LAUNCH_PATH = "/lti/launch"
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
+SUBMISSION_REVIEW = "LtiSubmissionReviewRequest"
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*")
 _UNSTORABLE = frozenset({"Cc", "Cs"})
 # Characters that make a name look like other text, or break a line of it.
@@ -65,7 +66,10 @@ class DeepLinkingSettings:
 class Launch:
     """One verified LTI message. ``deployment_id`` is the platform's name for the deployment.
 
-    A resource link launch has ``resource_link_id``, a deep linking launch has ``deep_linking``.
+    A resource link launch has ``resource_link_id``, a deep linking launch has ``deep_linking``, a submission review
+    has ``for_user_sub`` and mostly ``resource_link_id`` (else the line item tells the placement). ``attempt_id`` is an
+    answer that the address names: gradebooks that keep one open it so. ``max_attempts`` and ``due_at`` are what the
+    instructor chose for this placement.
     """
 
     registration_id: int
@@ -85,6 +89,11 @@ class Launch:
     deep_linking: DeepLinkingSettings | None
     locale: str
     issued_at: datetime
+    memberships_url: str | None = None
+    for_user_sub: str | None = None
+    attempt_id: int | None = None
+    max_attempts: int | None = None
+    due_at: datetime | None = None
     custom: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -100,15 +109,18 @@ def launch_from_claims(
     """
     if claims.version != "1.3.0":
         raise VersionWrong("version is not 1.3.0")
-    if claims.message_type not in {RESOURCE_LINK, DEEP_LINKING}:
+    if claims.message_type not in {RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW}:
         raise MessageUnknown("message type missing or unknown")
     is_deep_linking = claims.message_type == DEEP_LINKING
+    is_review = claims.message_type == SUBMISSION_REVIEW
     role = role_from_claim(claims.roles)
-    _check_target(claims, target_link_uri, base_url, is_required=not is_deep_linking)
+    _check_target(claims, target_link_uri, base_url, is_required=claims.message_type == RESOURCE_LINK)
     if claims.sub is None:
         raise _anonymous(claims)
-    if not is_deep_linking and claims.resource_link is None:
+    if claims.message_type == RESOURCE_LINK and claims.resource_link is None:
         raise ClaimWrong("resource_link is missing")
+    if is_review and claims.for_user is None:
+        raise ClaimWrong("for_user is missing")
     if claims.context is None:
         raise ContextMissing("no context claim")
     link = None if is_deep_linking else claims.resource_link
@@ -132,6 +144,11 @@ def launch_from_claims(
         deep_linking=_deep_linking(claims.deep_linking, role, registration) if is_deep_linking else None,
         locale=_locale(claims),
         issued_at=datetime.fromtimestamp(claims.iat, tz=UTC),
+        memberships_url=_memberships_url(claims),
+        for_user_sub=claims.for_user.user_id if is_review and claims.for_user else None,
+        attempt_id=_attempt_id(claims.target_link_uri or ""),
+        max_attempts=_max_attempts(custom),
+        due_at=_due_at(custom),
         custom=custom,
     )
 
@@ -193,6 +210,40 @@ def _quiz_id(custom: Mapping[str, str], target_link_uri: str) -> UUID | None:
         except ValueError:
             continue
     return None
+
+
+def _attempt_id(target_link_uri: str) -> int | None:
+    """The attempt that an address in the gradebook names (Canvas opens it as an ordinary launch)."""
+    for candidate in parse_qs(urlsplit(target_link_uri).query).get("attempt", ()):
+        if candidate.isascii() and candidate.isdecimal() and len(candidate) <= 18:
+            return int(candidate)
+    return None
+
+
+def _max_attempts(custom: Mapping[str, str]) -> int | None:
+    """Attempts for this placement, as our own content item set them; anything else counts as not set."""
+    value = custom.get("max_attempts", "")
+    return (
+        int(value) if value.isascii() and value.isdecimal() and 1 <= len(value) <= 2 and 1 <= int(value) <= 20 else None
+    )
+
+
+def _due_at(custom: Mapping[str, str]) -> datetime | None:
+    """When the platform stops taking answers; it fills the variable in, or leaves its name where it knows none."""
+    try:
+        moment = datetime.fromisoformat(custom.get("due_at", ""))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo is not None else None
+
+
+def _memberships_url(claims: IdTokenClaims) -> str | None:
+    if claims.memberships is None:
+        return None
+    url = claims.memberships.context_memberships_url
+    if not origin_of(url):
+        raise ClaimWrong("the address of the roster is not http(s)")
+    return url
 
 
 def _gradebook_services(claim: AgsClaim | None) -> GradebookServices | None:

@@ -31,12 +31,14 @@ def upsert_context(connection: Connection, launch: Launch, deployment_id: int) -
     """The context's id; ``deployment_id`` is our number of the deployment."""
     context_id = fetch_value(
         connection,
-        "INSERT INTO contexts (deployment_id, platform_context_id, title) VALUES (%s, %s, %s)"
+        "INSERT INTO contexts (deployment_id, platform_context_id, title, memberships_url) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (deployment_id, platform_context_id) DO UPDATE"
-        " SET title = coalesce(nullif(EXCLUDED.title, ''), contexts.title) RETURNING id",
+        " SET title = coalesce(nullif(EXCLUDED.title, ''), contexts.title),"
+        " memberships_url = coalesce(EXCLUDED.memberships_url, contexts.memberships_url) RETURNING id",
         deployment_id,
         launch.context_id,
         launch.context_title,
+        launch.memberships_url,
     )
     return cast(int, context_id)
 
@@ -54,14 +56,16 @@ def upsert_resource_link(connection: Connection, launch: Launch, context_id: int
     link_id = fetch_value(
         connection,
         "INSERT INTO resource_links AS link"
-        " (context_id, platform_link_id, title, quiz_id, line_item_url, line_items_url, ags_scopes)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " (context_id, platform_link_id, title, quiz_id, line_item_url, line_items_url, ags_scopes, max_attempts,"
+        " due_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (context_id, platform_link_id) DO UPDATE SET"
         " title = coalesce(nullif(EXCLUDED.title, ''), link.title),"
         " quiz_id = coalesce(EXCLUDED.quiz_id, link.quiz_id),"
         " line_item_url = coalesce(EXCLUDED.line_item_url,"
         "  CASE WHEN link.line_items_url = EXCLUDED.line_items_url THEN link.line_item_url END),"
-        " line_items_url = EXCLUDED.line_items_url, ags_scopes = EXCLUDED.ags_scopes RETURNING id",
+        " line_items_url = EXCLUDED.line_items_url, ags_scopes = EXCLUDED.ags_scopes,"
+        " max_attempts = EXCLUDED.max_attempts, due_at = EXCLUDED.due_at RETURNING id",
         context_id,
         launch.resource_link_id,
         launch.resource_link_title,
@@ -69,6 +73,8 @@ def upsert_resource_link(connection: Connection, launch: Launch, context_id: int
         ags.line_item_url if ags else None,
         ags.line_items_url if ags else None,
         list(ags.scopes) if ags else [],
+        launch.max_attempts,
+        launch.due_at,
     )
     return cast(int, link_id)
 

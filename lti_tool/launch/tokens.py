@@ -1,7 +1,8 @@
 """Access tokens for the services of a platform: OAuth 2 client credentials with a signed assertion (RFC 7523).
 
-LTI security framework 1.0 section 4. A token is kept in the process until a minute before its end, one for each
-registration and set of scopes: two clients at one issuer must never share.
+LTI security framework 1.0 section 4. A token is kept until a minute before its end, one for each registration and set
+of scopes: two clients at one issuer must never share. All processes of the tool share it through PostgreSQL, where it
+lies encrypted.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import jwt
+from cryptography.fernet import InvalidToken
+from psycopg import Connection
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lti_tool.db import Database
+from lti_tool.db import Database, fetch_one
 from lti_tool.launch.keys import signing_key
 from lti_tool.launch.platforms import Registration
 from lti_tool.platform_http import PlatformHttp, PlatformRefused, PlatformResponse
+from lti_tool.secrets import cipher
 
 _ASSERTION_SECONDS = 300
 _EARLY_SECONDS = 60
@@ -43,6 +47,12 @@ class _KeptToken:
     good_until: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredToken:
+    token_encrypted: bytes
+    seconds_left: float
+
+
 class TokenSource:
     """Where access tokens come from, for all registrations. One instance serves all threads of a process."""
 
@@ -50,6 +60,7 @@ class TokenSource:
         self._database = database
         self._http = http
         self._secret = secret
+        self._cipher = cipher(secret, "access tokens")
         self._kept: dict[_CacheKey, _KeptToken] = {}
         self._locks: defaultdict[_CacheKey, threading.Lock] = defaultdict(threading.Lock)
 
@@ -62,17 +73,53 @@ class TokenSource:
         with self._locks[key]:
             kept = self._kept.get(key)
             if kept is None or kept.good_until <= time.monotonic():
-                kept = self._requested(registration, key[1])
+                kept = self._shared(registration, key[1])
                 self._kept[key] = kept
             return kept.text
 
     def drop(self, registration: Registration, scopes: Iterable[str], token: str) -> None:
-        """Forget a token that the platform no longer takes, unless another thread replaced it already."""
+        """Forget a token that the platform no longer takes, unless somebody replaced it already."""
         key = _cache_key(registration, scopes)
         with self._locks[key]:
             kept = self._kept.get(key)
             if kept is not None and kept.text == token:
                 del self._kept[key]
+            with self._database.transaction(registration.id) as connection:
+                _lock(connection, key)
+                stored = _find_token(connection, key[1])
+                if stored is not None and self._decrypted(stored) == token:
+                    connection.execute("DELETE FROM access_tokens WHERE scopes = %s", (" ".join(key[1]),))
+
+    def _shared(self, registration: Registration, scopes: tuple[str, ...]) -> _KeptToken:
+        """The token that another process stored, or a new one, stored for the others. One process asks at a time."""
+        with self._database.transaction(registration.id) as connection:
+            _lock(connection, (registration.id, scopes))
+            stored = _find_token(connection, scopes)
+            text = self._decrypted(stored) if stored is not None else None
+            if stored is not None and text is not None:
+                return _KeptToken(text=text, good_until=time.monotonic() + stored.seconds_left)
+            kept = self._requested(registration, scopes)
+            connection.execute(
+                # clock_timestamp(): the transaction began before the platform answered.
+                "INSERT INTO access_tokens (registration_id, scopes, token_encrypted, expires_at)"
+                " VALUES (%s, %s, %s, clock_timestamp() + make_interval(secs => %s))"
+                " ON CONFLICT (registration_id, scopes) DO UPDATE SET token_encrypted = EXCLUDED.token_encrypted,"
+                " expires_at = EXCLUDED.expires_at",
+                (
+                    registration.id,
+                    " ".join(scopes),
+                    self._cipher.encrypt(kept.text.encode()),
+                    kept.good_until - time.monotonic(),
+                ),
+            )
+            return kept
+
+    def _decrypted(self, stored: _StoredToken) -> str | None:
+        """``None`` for one that was encrypted under another secret: it is asked for again."""
+        try:
+            return self._cipher.decrypt(stored.token_encrypted).decode()
+        except InvalidToken:
+            return None
 
     def _requested(self, registration: Registration, scopes: tuple[str, ...]) -> _KeptToken:
         form = {
@@ -91,7 +138,7 @@ class TokenSource:
         return _KeptToken(text=answer.access_token, good_until=asked_at + answer.expires_in - _EARLY_SECONDS)
 
     def _assertion(self, registration: Registration) -> str:
-        with self._database.transaction() as connection:
+        with self._database.across_tenants() as connection:
             key = signing_key(connection, self._secret)
         now = int(time.time())
         claims = {
@@ -107,6 +154,20 @@ class TokenSource:
 
 def _cache_key(registration: Registration, scopes: Iterable[str]) -> _CacheKey:
     return registration.id, tuple(sorted(set(scopes)))
+
+
+def _lock(connection: Connection, key: _CacheKey) -> None:
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"token {key[0]} {' '.join(key[1])}",))
+
+
+def _find_token(connection: Connection, scopes: tuple[str, ...]) -> _StoredToken | None:
+    return fetch_one(
+        connection,
+        _StoredToken,
+        "SELECT token_encrypted, extract(epoch FROM expires_at - now())::float AS seconds_left FROM access_tokens"
+        " WHERE scopes = %s AND expires_at > now()",
+        " ".join(scopes),
+    )
 
 
 def _token_answer(response: PlatformResponse) -> _TokenAnswer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -90,11 +91,18 @@ def _audited(view: Callable[_Parameters, ResponseReturnValue]) -> Callable[_Para
             access.allow_any_frame()
             # A flood must not fill the table as well.
             if not isinstance(error, TooManyLogins):
-                with services().database.transaction() as connection:
+                with _of_this_launch() as connection:
                     _record(connection, error.code, detail=error.log_detail)
             raise
 
     return audited
+
+
+def _of_this_launch() -> AbstractContextManager[Connection]:
+    """A transaction of the registration that this login or launch turned out to be of, if it did."""
+    registration_id = g.get("launch_registration_id")
+    database = services().database
+    return database.across_tenants() if registration_id is None else database.transaction(registration_id)
 
 
 def _record(connection: Connection, event: str, *, detail: str = "", user_id: int | None = None) -> None:
@@ -124,13 +132,14 @@ def login(login_key: UUID | None) -> ResponseReturnValue:
         raise TooManyLogins("too many logins from one address")
     base_url = services().settings.base_url
     asked = login_request(request.form if request.method == "POST" else request.args)
-    with services().database.transaction() as connection:
+    with services().database.across_tenants() as connection:
         registration = registration_for(connection, asked, login_key)
-        g.launch_registration_id = registration.id
-        if registration.disabled_at is not None:
-            raise RegistrationDisabled("the registration is disabled")
-        if not is_launch_url(asked.target_link_uri, base_url):
-            raise LoginTargetWrong("target_link_uri is missing or not our launch address")
+    g.launch_registration_id = registration.id
+    if registration.disabled_at is not None:
+        raise RegistrationDisabled("the registration is disabled")
+    if not is_launch_url(asked.target_link_uri, base_url):
+        raise LoginTargetWrong("target_link_uri is missing or not our launch address")
+    with services().database.transaction(registration.id) as connection:
         issued = logins.issue_login(connection, registration.id, asked.target_link_uri, asked.hints)
     response = redirect(authentication_url(registration, issued, asked.hints, f"{base_url}{LAUNCH_PATH}"), 302)
     response.set_cookie(
@@ -156,7 +165,7 @@ def launch() -> ResponseReturnValue:
     id_token, state = _launch_form()
     login, registration = _login_of(state)
     launched = _verified(id_token, login, registration)
-    with services().database.transaction() as connection:
+    with services().database.transaction(registration.id) as connection:
         if not logins.use_login(connection, login.state_hash):
             raise AlreadyLaunched("the state was used a moment ago")
         session_id, secret = start_session(connection, launched, registration)
@@ -190,7 +199,7 @@ def _launch_form() -> tuple[str, str]:
 
 def _login_of(state: str) -> tuple[logins.Login, platforms.Registration]:
     """The login that this launch answers, if it is of this browser, and its registration."""
-    with services().database.transaction() as connection:
+    with services().database.across_tenants() as connection:
         login = logins.find_login(connection, state)
         if login is None:
             raise StateUnknown("the state was never issued")
@@ -222,7 +231,7 @@ def _verified(id_token: str, login: logins.Login, registration: platforms.Regist
         base_url=services().settings.base_url,
         now=time.time(),
     )
-    with services().database.transaction() as connection:
+    with services().database.transaction(registration.id) as connection:
         deployment = platforms.find_deployment(connection, registration.id, launched.deployment_id)
         if deployment is None:
             # Kept although the launch is refused: it is what the administrator approves.
@@ -244,7 +253,7 @@ def cookies_blocked(error: CookieMissing) -> ResponseReturnValue:
 @blueprint.get("/lti/jwks.json")
 def jwks() -> Response:
     """Our public keys; platforms may keep them for an hour (new keys are published a day before use)."""
-    with services().database.transaction() as connection:
+    with services().database.across_tenants() as connection:
         signing_key(connection, services().secret)
         response = jsonify(public_jwks(connection))
     response.headers["Cache-Control"] = "public, max-age=3600"

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from lti_tool.errors import Unusable
-from lti_tool.launch.access import current_session, with_session
+from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.questions import bank, changes, store
 from lti_tool.questions.errors import FormFaults
@@ -27,7 +27,6 @@ from lti_tool.questions.forms import (
     plain_number,
 )
 from lti_tool.questions.views import blueprint
-from lti_tool.web import services
 
 #: Blank rows under the filled ones, so that a browser without scripts can add some too.
 _SPARE_ROWS = 2
@@ -48,7 +47,7 @@ def save_details(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
         fields = parse_quiz(TypedQuiz.from_form(request.form))
     except FormFaults as refusal:
         return _quiz_page(quiz_id, typed=refusal.typed, faults=refusal.faults), refusal.status
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         changes.update_quiz(
             connection, current.id, title=fields.title, max_attempts=fields.max_attempts, language=fields.language
@@ -64,7 +63,7 @@ def save_points(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
         points = parse_points(request.form)
     except FormFaults as refusal:
         return _quiz_page(quiz_id, faults=refusal.faults, typed_points=refusal.typed), refusal.status
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         changes.update_points(connection, current.id, points)
     return _back_to(quiz_id, "saved")
@@ -75,7 +74,7 @@ def save_points(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
 def copy(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
     """A copy that is free to be changed."""
     session = current_session()
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, session.context_id)
         title = _("Copy of %(title)s", title=current.title)[:200]
         copied = changes.copy_quiz(connection, current, title=title, created_by=session.user_id)
@@ -86,7 +85,7 @@ def copy(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
 @with_session(Role.INSTRUCTOR)
 def preview(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
     """The quiz as students will see it, without sending anything."""
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         questions = store.list_questions(connection, quiz_id)
     return render_template("questions/preview.html", quiz=current, questions=questions)
@@ -113,7 +112,7 @@ def add_from_bank(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
         max_points = parse_max_points(request.form.get("max_points", plain_number(DEFAULT_POINTS)))
     except FormFaults as refusal:
         return _bank_page(quiz_id, fault=refusal.faults["max_points"]), refusal.status
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         held = {question.sample_id for question in store.list_questions(connection, quiz_id)}
         for sample_id in dict.fromkeys(chosen):
@@ -141,7 +140,7 @@ def add_question(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
         question = parse_question(TypedQuestion.from_form(request.form))
     except FormFaults as refusal:
         return _question_page(quiz_id, refusal.typed, faults=refusal.faults), refusal.status
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         changes.add_question(connection, current.id, question)
     return _back_to(quiz_id, "added")
@@ -151,7 +150,7 @@ def add_question(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
 @with_session(Role.INSTRUCTOR)
 def edit_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseReturnValue:
     """The form of a stored question."""
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         question = store.get_question(connection, current.id, question_id)
     return _question_page(quiz_id, TypedQuestion.from_question(question), question=question)
@@ -161,7 +160,7 @@ def edit_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseR
 @with_session(Role.INSTRUCTOR)
 def save_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseReturnValue:
     """Replace a stored question by the form's."""
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         question = store.get_question(connection, current.id, question_id)
         try:
@@ -178,7 +177,7 @@ def save_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseR
 def move_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseReturnValue:
     """One place ``up`` or ``down``."""
     direction: Literal["up", "down"] = "up" if request.form.get("direction") == "up" else "down"
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         changes.move_question(connection, store.get_question(connection, current.id, question_id), direction)
     return _back_to(quiz_id, "moved", f"question-{question_id}")
@@ -188,7 +187,7 @@ def move_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseR
 @with_session(Role.INSTRUCTOR)
 def remove_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseReturnValue:
     """Take a question out of the quiz."""
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         changes.remove_question(connection, store.get_question(connection, current.id, question_id))
     return _back_to(quiz_id, "removed")
@@ -208,7 +207,7 @@ def _quiz_page(
     faults: dict[str, str] | None = None,
     typed_points: dict[str, str] | None = None,
 ) -> str:
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         questions = store.list_questions(connection, quiz_id)
         is_fixed = store.is_fixed(connection, quiz_id)
@@ -226,7 +225,7 @@ def _quiz_page(
 
 def _bank_page(quiz_id: UUID, *, fault: str = "") -> str:
     text, tag = request.args.get("text", "")[:200], request.args.get("tag", "")
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         held = {question.sample_id for question in store.list_questions(connection, quiz_id)}
     return render_template(
@@ -250,7 +249,7 @@ def _question_page(
     faults: dict[str, str] | None = None,
     question: store.Question | None = None,
 ) -> str:
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         is_fixed = store.is_fixed(connection, quiz_id)
     return render_template(

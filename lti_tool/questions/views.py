@@ -14,14 +14,13 @@ from flask_babel import ngettext
 from psycopg import Connection
 
 from lti_tool.errors import AlreadyDone
-from lti_tool.launch.access import current_session, with_session
+from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.deep_linking import ContentItem, response_page
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
 from lti_tool.questions import page_values, store
 from lti_tool.questions.errors import FormFaults, QuizEmpty
 from lti_tool.questions.forms import QUIZ_LANGUAGES, TypedQuiz, parse_quiz
-from lti_tool.web import services
 
 blueprint = Blueprint("questions", __name__, url_prefix="/launches/<uuid:launch_id>")
 
@@ -59,7 +58,7 @@ def create(launch_id: UUID) -> ResponseReturnValue:
         fields = parse_quiz(TypedQuiz.from_form(request.form))
     except FormFaults as refusal:
         return _choosing_page(refusal.typed, refusal.faults), refusal.status
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         quiz_id = store.add_quiz(
             connection,
             context_id=session.context_id,
@@ -76,7 +75,7 @@ def create(launch_id: UUID) -> ResponseReturnValue:
 def place(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
     """Step 3: hand the quiz to the LMS, or make it the quiz of the placement that was launched."""
     session = current_session()
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         quiz = store.get_quiz(connection, quiz_id, session.context_id)
         if not quiz.question_count:
             raise QuizEmpty(f"quiz {quiz_id} has no questions")
@@ -113,7 +112,7 @@ def _place_here(connection: Connection, session: LaunchSession, quiz: store.Quiz
 
 def _choosing_page(typed: TypedQuiz, faults: dict[str, str] | None = None) -> str:
     session = current_session()
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         quizzes = store.list_quizzes(connection, session.context_id)
     return render_template(
         "questions/choose.html",

@@ -275,9 +275,8 @@ def mark_graded(connection: Connection, submission_id: int) -> None:
     connection.execute("UPDATE submissions SET status = 'GRADED' WHERE id = %s", (submission_id,))
 
 
-def list_waiting(connection: Connection, limit: int = 500) -> list[int]:
-    """Ids of submissions that wait for grading, oldest first: what the sweep wakes."""
-    rows = connection.execute(
-        "SELECT id FROM submissions WHERE status = 'RECEIVED' ORDER BY submitted_at LIMIT %s", (limit,)
+def list_waiting(connection: Connection, limit: int = 500) -> list[tuple[int, int]]:
+    """(registration, submission) of what waits for grading, oldest first: what the sweep wakes."""
+    return connection.execute(
+        "SELECT registration_id, id FROM submissions WHERE status = 'RECEIVED' ORDER BY submitted_at LIMIT %s", (limit,)
     ).fetchall()
-    return [row[0] for row in rows]

@@ -20,18 +20,18 @@ _POINTS_STEP = Decimal("0.0001")
 
 
 @celery.task(name=GRADE, time_limit=GRADE_SECONDS)
-def grade_submission(submission_id: int) -> None:
+def grade_submission(registration_id: int, submission_id: int) -> None:
     """Grade one received answer; without effect when that is done or another worker is at it."""
-    if grade(workbench(), submission_id):
-        wake(EXPLAIN)
+    if grade(workbench(), registration_id, submission_id):
+        wake(EXPLAIN, registration_id)
 
 
-def grade(bench: Workbench, submission_id: int) -> bool:
+def grade(bench: Workbench, registration_id: int, submission_id: int) -> bool:
     """Grade, explain by template, finish the attempt: one transaction. Whether it was graded here."""
-    with bench.database.transaction() as connection:
+    with bench.database.transaction(registration_id) as connection:
         if not store.begin_grading(connection, submission_id):
             return False
-    with bench.database.transaction() as connection:
+    with bench.database.transaction(registration_id) as connection:
         work = store.lock_for_grading(connection, submission_id)
         if work is None:
             return False

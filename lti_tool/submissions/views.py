@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from psycopg import Connection
 
 from lti_tool.errors import NotFound, Unusable
-from lti_tool.launch.access import current_session, with_session
+from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
 from lti_tool.questions.answer_key import allowed_previews
@@ -60,7 +60,7 @@ def start(launch_id: UUID) -> ResponseReturnValue:
     session = current_session()
     if session.quiz_id is None:
         return render_template("attempts/no_quiz.html")
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = get_placed_quiz(connection, session.quiz_id, _link_id(session))
         attempts = [
             each
@@ -80,7 +80,7 @@ def begin(launch_id: UUID) -> ResponseReturnValue:
     session = current_session()
     if session.quiz_id is None:
         raise NotFound("no quiz to attempt")
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = get_placed_quiz(connection, session.quiz_id, _link_id(session))
         if not current.question_count:
             raise NotFound(f"quiz {current.id} has no questions")
@@ -103,7 +103,7 @@ def begin(launch_id: UUID) -> ResponseReturnValue:
 @with_session(Role.LEARNER, Role.INSTRUCTOR)
 def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """The questions with room to answer; after handing in, the result."""
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         if current.status != "OPEN":
             return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
@@ -130,7 +130,7 @@ def save_draft(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseRe
     typed = TypedDraft.from_form(request.form)
     if typed is None:
         raise Unusable("no field answer")
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         kept = keep_draft(connection, attempt_id=current.id, question_id=question_id, typed=typed)
     told = {"saved_at": kept.submission.saved_at.isoformat()}
@@ -145,7 +145,7 @@ def save_answers(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     An answer that another window changed too keeps both texts, and the student looks at it before handing in.
     """
     merged: list[int] = []
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         for question in list_questions(connection, current.quiz_id):
             typed = TypedDraft.from_form(request.form, f"-{question.id}")
@@ -167,7 +167,7 @@ def save_answers(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 @with_session(Role.LEARNER, Role.INSTRUCTOR)
 def confirm(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """Ask once more, with what is unanswered."""
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         if current.status != "OPEN":
             return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
@@ -179,7 +179,7 @@ def confirm(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 @with_session(Role.LEARNER, Role.INSTRUCTOR)
 def hand_in(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """Hand in. An attempt without any answer needs the field ``empty_is_meant``."""
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         if current.status == "OPEN" and not request.form.get("empty_is_meant"):
             fields = _answer_fields(connection, current)
@@ -190,7 +190,7 @@ def hand_in(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         wait_seconds = services().settings.explanation_wait_seconds
         received = store.hand_in(connection, current.id, explanation_wait_seconds=wait_seconds)
     # The answers are stored now; waking the workers only makes it quick, the sweep would find them too.
-    wake_grading(received)
+    wake_grading(current_session().registration_id, received)
     return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
 
 
@@ -202,7 +202,7 @@ def hand_in(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """Received, score and explanation of each answer, the total and where it is."""
     session = current_session()
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         if current.status == "OPEN":
             return redirect(url_for("submissions.attempt", attempt_id=attempt_id), 303)
@@ -225,7 +225,7 @@ def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 @with_session(Role.LEARNER, Role.INSTRUCTOR)
 def result_parts(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """The part of the result page that changes, for the page to put in place."""
-    with services().database.transaction() as connection:
+    with launch_transaction() as connection:
         current = _own_attempt(connection, attempt_id)
         if current.status == "OPEN":
             raise NotFound(f"attempt {attempt_id} is still open")

@@ -45,11 +45,11 @@ class Stack:
         assert "/result" in visitor.url
 
     def rows(self) -> list[DemoRow]:
-        with self.database.transaction() as connection:
+        with self.database.across_tenants() as connection:
             return list_demo_rows(connection, self.lms.url, QUIZ_TITLE)
 
     def count(self, table_and_condition: str) -> int:
-        with self.database.transaction() as connection:
+        with self.database.across_tenants() as connection:
             row = connection.execute(f"SELECT count(*) FROM {table_and_condition}").fetchone()  # pyright: ignore
         assert row is not None
         return row[0]

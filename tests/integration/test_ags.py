@@ -75,7 +75,7 @@ def gradebook(httpserver: HTTPServer) -> Gradebook:
 
 def make_client(platform: FakePlatform, settings: Settings, database: Database, family: str) -> AgsClient:
     registration = platform.registration
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         registration = platforms.add_platform(
             connection,
             issuer=registration.issuer,

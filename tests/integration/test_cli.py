@@ -112,7 +112,7 @@ def test_a_wrong_address_of_a_platform_is_refused(run) -> None:
 
 def test_a_deployment_is_approved_by_command(run, database: Database) -> None:
     run(*ADD)
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         (registration,) = list_registrations(connection)
         add_pending_deployment(connection, registration.id, "7")
     assert "7 (pending)" in run("platform", "list").output

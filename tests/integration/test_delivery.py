@@ -47,11 +47,11 @@ class Outbox:
         return row[0]
 
     def makes_due(self) -> None:
-        with self.database.transaction() as connection:
+        with self.database.across_tenants() as connection:
             connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'QUEUED'")
 
     def row(self, query: str, *values: object) -> tuple | None:
-        with self.database.transaction() as connection:
+        with self.database.across_tenants() as connection:
             return connection.execute(query, values).fetchone()  # pyright: ignore[reportArgumentType]
 
     def state(self, delivery_id: int) -> tuple[str, int, str | None]:
@@ -64,7 +64,7 @@ class Outbox:
 def outbox(course: Course, settings: Settings, httpserver: HTTPServer) -> Outbox:
     gradebook = ScriptedGradebook(httpserver)
     database = course.database
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         add_platform(
             connection,
             issuer=course.registration.issuer,
@@ -112,7 +112,7 @@ def test_delivering_twice_sends_once(outbox: Outbox) -> None:
 
 def test_nothing_is_sent_before_it_is_due(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
-    with outbox.database.transaction() as connection:
+    with outbox.database.across_tenants() as connection:
         connection.execute("UPDATE deliveries SET due_at = now() + interval '1 minute'")
     outbox.delivery.deliver(delivery_id)
     assert outbox.gradebook.scores == []
@@ -168,7 +168,7 @@ def test_a_lost_reply_does_not_send_the_comment_twice(outbox: Outbox) -> None:
 
 def test_a_worker_that_died_while_sending_leaves_a_row_that_is_found_again(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
-    with outbox.database.transaction() as connection:
+    with outbox.database.across_tenants() as connection:
         assert rows.begin_delivery(connection, delivery_id)
         rows.set_comment(connection, delivery_id, "first words")
         assert rows.list_due_deliveries(connection) == []
@@ -268,12 +268,12 @@ def test_an_equal_second_attempt_is_not_taken_for_the_first_after_a_failed_try(o
 
 
 def test_a_column_that_comes_later_gets_the_best_attempt(outbox: Outbox) -> None:
-    with outbox.database.transaction() as connection:
+    with outbox.database.across_tenants() as connection:
         connection.execute("UPDATE resource_links SET line_item_url = NULL")
     for fraction in (0.9, 0.2):
         with pytest.raises(AssertionError):
             outbox.answers(fraction=fraction)  # no delivery is made
-    with outbox.database.transaction() as connection:
+    with outbox.database.across_tenants() as connection:
         connection.execute("UPDATE resource_links SET line_item_url = %s", (outbox.gradebook.line_item_url,))
         (attempt_id,) = rows.list_attempts_without_delivery(connection)
         delivery_id = rows.queue_delivery(connection, attempt_id, wait_seconds=0)
@@ -285,7 +285,7 @@ def test_a_column_that_comes_later_gets_the_best_attempt(outbox: Outbox) -> None
 
 def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -> None:
     better = outbox.answers(fraction=0.9)
-    with outbox.database.transaction() as connection:
+    with outbox.database.across_tenants() as connection:
         row = connection.execute("SELECT attempt_id FROM deliveries WHERE id = %s", (better,)).fetchone()
         assert row is not None
         connection.execute("DELETE FROM deliveries")
@@ -293,7 +293,7 @@ def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -
     threads = []
 
     def queues(attempt_id: int) -> None:
-        with outbox.database.transaction() as connection:
+        with outbox.database.across_tenants() as connection:
             rows.queue_delivery(connection, attempt_id, wait_seconds=0)
 
     for attempt_id in (row[0], row[0] + 1) * 4:
@@ -310,10 +310,10 @@ def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -
 
 def test_grading_the_next_attempt_does_not_wait_for_an_lms_that_hangs(outbox: Outbox) -> None:
     first = outbox.answers(fraction=0.2)
-    with outbox.database.transaction() as sending:
+    with outbox.database.across_tenants() as sending:
         assert rows.begin_delivery(sending, first)
         rows.set_comment(sending, first, "on its way")
-    with outbox.database.transaction() as sending:
+    with outbox.database.across_tenants() as sending:
         assert rows.lock_delivery(sending, first) is not None
         second = outbox.answers(fraction=0.8, due=False)  # would hang here
     assert second != first
@@ -342,7 +342,7 @@ def test_versions_of_one_student_have_growing_timestamps(outbox: Outbox) -> None
 
 
 def test_previews_and_test_users_are_never_sent(outbox: Outbox) -> None:
-    with outbox.database.transaction() as connection:
+    with outbox.database.across_tenants() as connection:
         connection.execute("UPDATE users SET is_test_user = true WHERE sub = 'ada-lovelace'")
     with pytest.raises(AssertionError):
         outbox.answers()  # no delivery is made

@@ -40,7 +40,7 @@ def requested(platform: FakePlatform, client: FlaskClient, database: Database, *
 
 def answered(client: FlaskClient, database: Database, session: LaunchSession, *items: ContentItem) -> dict[str, Any]:
     """The response's claims, verified with the key set that the platform fetches."""
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         form = response_form(
             connection, "a test's secret of more than thirty-two characters", "http://localhost:8400", session, items
         )
@@ -168,7 +168,7 @@ def test_the_page_posts_to_the_platform_and_nowhere_else(
 def test_canvas_schools_answer_on_their_own_domains(
     platform: FakePlatform, client: FlaskClient, database: Database
 ) -> None:
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         connection.execute("UPDATE platforms SET family = 'canvas'")
     url = "https://canvas.school.example/courses/1/deep_linking_response"
     session = requested(platform, client, database, deep_link_return_url=url)

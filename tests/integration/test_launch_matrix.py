@@ -94,7 +94,7 @@ def test_bad_launch_row_05_an_issuer_with_two_clients_needs_the_address_of_its_o
 ) -> None:
     registration = platform.registration
     assert client.post("/lti/login", data=platform.login_form(client_id=ABSENT)).status_code == 302
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         platforms.add_platform(
             connection,
             issuer=registration.issuer,
@@ -112,7 +112,7 @@ def test_bad_launch_row_08_a_disabled_registration_neither_logs_in_nor_launches(
     platform: FakePlatform, client: FlaskClient, database: Database
 ) -> None:
     asked = platform.logged_in(client)
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         platforms.disable_registration(connection, platform.registration.id)
     assert_refused(platform.login(client), database, 403, "LTI-DISABLED")
     token = platform.signed(platform.claims(asked["nonce"]))
@@ -184,7 +184,7 @@ def test_bad_launch_row_16_ten_minutes_after_the_login(
     platform: FakePlatform, client: FlaskClient, database: Database
 ) -> None:
     asked = platform.logged_in(client)
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         connection.execute("UPDATE logins SET created_at = created_at - interval '10 minutes 1 second'")
     token = platform.signed(platform.claims(asked["nonce"]))
     assert_refused(platform.post(client, token, asked["state"]), database, 401, "LTI-STATE-OLD")
@@ -449,7 +449,7 @@ def test_bad_launch_row_45_the_issuer_is_compared_to_the_letter(
 def test_bad_launch_row_49_a_token_for_our_other_registration(
     platform: FakePlatform, client: FlaskClient, database: Database
 ) -> None:
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         platforms.add_platform(
             connection,
             issuer=platform.registration.issuer,
@@ -467,7 +467,7 @@ def test_bad_launch_row_51_an_unknown_deployment_waits_for_approval_and_then_lau
 ) -> None:
     changes = {f"{LTI}/deployment_id": "8"}
     assert_refused(platform.launch(client, **changes), database, 403, "LTI-DEPLOYMENT")
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         waiting = platforms.find_deployment(connection, platform.registration.id, "8")
         assert waiting is not None
         assert waiting.status == "PENDING"
@@ -478,7 +478,7 @@ def test_bad_launch_row_51_an_unknown_deployment_waits_for_approval_and_then_lau
 def test_bad_launch_row_52_a_disabled_deployment(
     platform: FakePlatform, client: FlaskClient, database: Database
 ) -> None:
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         platforms.disable_deployment(connection, platform.registration.id, "7")
     assert_refused(platform.launch(client), database, 403, "LTI-DEPLOYMENT-OFF")
 
@@ -516,7 +516,7 @@ def test_bad_launch_row_29_strangers_who_invent_kids_cause_one_fetch(
         token = platform.signed(platform.claims(asked["nonce"]), headers={"kid": f"invented-{number}"})
         assert_refused(platform.post(client, token, asked["state"]), database, 401, "LTI-KEY")
     assert platform.key_fetches == 1
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         connection.execute("UPDATE platform_keys SET refetched_at = refetched_at - interval '31 seconds'")
     asked = platform.logged_in(client)
     platform.post(client, platform.signed(platform.claims(asked["nonce"]), headers={"kid": "another"}), asked["state"])

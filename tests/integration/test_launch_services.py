@@ -52,7 +52,7 @@ def strict_http(settings: Settings) -> PlatformHttp:
 
 
 def test_a_key_is_made_once_and_encrypted(database: Database) -> None:
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         first = keys.signing_key(connection, SECRET)
         again = keys.signing_key(connection, SECRET)
         stored = connection.execute("SELECT private_pem_encrypted FROM tool_keys").fetchall()
@@ -63,7 +63,7 @@ def test_a_key_is_made_once_and_encrypted(database: Database) -> None:
 
 
 def test_another_secret_cannot_read_the_key(database: Database) -> None:
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         keys.signing_key(connection, SECRET)
         with pytest.raises(keys.ToolKeyUnreadable, match="SECRET_KEY"):
             keys.signing_key(connection, SECRET + "x")
@@ -74,7 +74,7 @@ def test_processes_that_start_together_make_one_key(database: Database) -> None:
 
     def start(_: int) -> str:
         together.wait()
-        with database.transaction() as connection:
+        with database.across_tenants() as connection:
             return keys.signing_key(connection, SECRET).kid
 
     with ThreadPoolExecutor(4) as pool:
@@ -82,7 +82,7 @@ def test_processes_that_start_together_make_one_key(database: Database) -> None:
 
 
 def test_a_new_key_is_published_a_day_before_it_signs(database: Database) -> None:
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         old = keys.signing_key(connection, SECRET).kid
         connection.execute("UPDATE tool_keys SET created_at = created_at - interval '90 days'")
         new = keys.rotate(connection, SECRET)
@@ -99,7 +99,7 @@ def test_a_new_key_is_published_a_day_before_it_signs(database: Database) -> Non
 
 def test_adding_a_platform_again_changes_its_addresses(platform: FakePlatform, database: Database) -> None:
     known = platform.registration
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         platforms.disable_registration(connection, known.id)
         again = platforms.add_platform(
             connection,
@@ -141,12 +141,12 @@ def test_a_platform_with_a_wrong_value_is_refused_by_name(
         "auth_token_url": "https://moodle.example.edu/t",
         "jwks_url": "https://moodle.example.edu/k",
     }
-    with database.transaction() as connection, pytest.raises(PlatformWrong, match=named):
+    with database.across_tenants() as connection, pytest.raises(PlatformWrong, match=named):
         platforms.add_platform(connection, **(values | changes))  # pyright: ignore[reportArgumentType]
 
 
 def test_a_registration_that_does_not_exist_is_an_error(database: Database) -> None:
-    with database.transaction() as connection, pytest.raises(LookupError):
+    with database.across_tenants() as connection, pytest.raises(LookupError):
         platforms.get_registration(connection, 12345)
 
 
@@ -202,7 +202,7 @@ def test_a_failed_fetch_is_not_repeated_by_everyone_in_line(
 
 
 def age(database: Database, interval: str) -> None:
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         connection.execute("UPDATE platform_keys SET fetched_at = fetched_at - %s::interval", (interval,))
 
 
@@ -257,7 +257,7 @@ def test_a_token_is_kept_for_its_registration_and_scopes(
     first = tokens.get(platform.registration, [SCORE, RESULT])
     assert tokens.get(platform.registration, [RESULT, SCORE]) == first
     assert tokens.get(platform.registration, [SCORE]) != first
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         other = platforms.add_platform(
             connection,
             issuer=platform.registration.issuer,

@@ -44,7 +44,7 @@ def session_of(client: FlaskClient, database: Database, location: str) -> Launch
     session_id = UUID(location.rstrip("/").rpartition("/")[2])
     cookie = client.get_cookie("__Secure-launch", path=f"/launches/{session_id}/")
     assert cookie is not None
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         session = find_session(connection, session_id, cookie.value)
     assert session is not None
     return session
@@ -104,7 +104,7 @@ def test_the_redirect_address_never_carries_the_quiz(platform: FakePlatform, cli
 
 
 def test_a_login_address_with_a_query_keeps_it(platform: FakePlatform, client: FlaskClient, database: Database) -> None:
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         connection.execute("UPDATE registrations SET auth_login_url = auth_login_url || '?tenant=4'")
     location = platform.login(client).location
     assert "/auth.php?tenant=4&scope=openid" in location
@@ -125,7 +125,7 @@ def test_only_hashes_of_state_and_nonce_are_stored(
     platform: FakePlatform, client: FlaskClient, database: Database
 ) -> None:
     asked = platform.logged_in(client)
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         stored = str(connection.execute("SELECT * FROM logins").fetchall())
     assert asked["state"] not in stored
     assert asked["nonce"] not in stored
@@ -133,10 +133,10 @@ def test_only_hashes_of_state_and_nonce_are_stored(
 
 def test_logins_of_an_hour_ago_are_forgotten(platform: FakePlatform, client: FlaskClient, database: Database) -> None:
     platform.logged_in(client)
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         connection.execute("UPDATE logins SET created_at = created_at - interval '61 minutes'")
     platform.logged_in(client)
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         assert fetch_value(connection, "SELECT count(*) FROM logins") == 1
 
 
@@ -203,7 +203,7 @@ def test_the_quiz_comes_from_the_custom_parameter_or_the_address(
     platform: FakePlatform, client: FlaskClient, database: Database, where: str
 ) -> None:
     session = launched(platform, client, database)
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         quiz_id = fetch_value(
             connection,
             "INSERT INTO quizzes (context_id, title, language) VALUES (%s, 'Q', 'en') RETURNING id",
@@ -222,7 +222,7 @@ def test_the_quiz_comes_from_the_custom_parameter_or_the_address(
 def test_a_quiz_of_another_registration_is_not_found(
     platform: FakePlatform, client: FlaskClient, database: Database
 ) -> None:
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         other = platforms.add_platform(
             connection,
             issuer="https://other.example",
@@ -363,7 +363,7 @@ def test_a_session_ends(
 ) -> None:
     location = platform.launch(client).location
     assert client.get(location + "whoami").status_code == 200
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         end(connection, platform)
     assert client.get(location + "whoami").status_code == 401
 
@@ -372,7 +372,7 @@ def test_sessions_that_ended_long_ago_are_forgotten(
     platform: FakePlatform, client: FlaskClient, database: Database
 ) -> None:
     platform.launch(client)
-    with database.transaction() as connection:
+    with database.across_tenants() as connection:
         connection.execute("UPDATE launch_sessions SET expires_at = now() - interval '2 days'")
     platform.launch(client)
     assert rows(database)["launch_sessions"] == 1

@@ -28,7 +28,7 @@ class Desk:
         self.database: Database = course.database
         self.quiz_id: UUID = course.has_quiz()
         person = course.learner()
-        with self.database.transaction() as connection:
+        with self.database.across_tenants() as connection:
             row = connection.execute(
                 "SELECT resource_link_id, user_id FROM launch_sessions WHERE id = %s", (person.launch_id,)
             ).fetchone()
@@ -64,7 +64,7 @@ class Desk:
         return self.does(lambda connection: store.hand_in(connection, attempt.id))
 
     def does(self, work: Callable[[Connection], Result]) -> Result:
-        with self.database.transaction() as connection:
+        with self.database.across_tenants() as connection:
             return work(connection)
 
 
@@ -122,7 +122,7 @@ def test_another_quiz_of_the_placement_begins_afresh(desk: Desk, course: Course)
 
 
 def test_a_quiz_without_questions_cannot_be_begun(desk: Desk) -> None:
-    with desk.database.transaction() as connection:
+    with desk.database.across_tenants() as connection:
         connection.execute("DELETE FROM key_points")
         connection.execute("DELETE FROM questions")
     with pytest.raises(NotFound, match="no questions"):
@@ -165,7 +165,7 @@ def test_a_hundred_thousand_characters_of_korean_are_kept(desk: Desk) -> None:
 def test_a_question_of_another_quiz_is_not_found(desk: Desk, course: Course) -> None:
     attempt = desk.start()
     other_quiz = course.has_quiz()
-    with desk.database.transaction() as connection:
+    with desk.database.across_tenants() as connection:
         other = connection.execute("SELECT min(id) FROM questions WHERE quiz_id = %s", (other_quiz,)).fetchone()
     assert other is not None
     with pytest.raises(NotFound):
@@ -208,7 +208,7 @@ def test_an_empty_attempt_is_graded_at_once_with_zero(desk: Desk) -> None:
     after = desk.does(lambda c: store.find_attempt(c, attempt.id))
     assert after is not None
     assert after.status == "GRADED"
-    with desk.database.transaction() as connection:
+    with desk.database.across_tenants() as connection:
         delivery = connection.execute("SELECT score_given, score_maximum FROM deliveries").fetchone()
     assert delivery == (Decimal(0), Decimal(10))
 
@@ -217,14 +217,14 @@ def test_one_worker_at_a_time_has_a_submission(desk: Desk) -> None:
     attempt = desk.start()
     desk.writes(attempt, "an answer")
     (submission_id,) = desk.hands_in(attempt)
-    with desk.database.transaction() as first:
+    with desk.database.across_tenants() as first:
         assert store.begin_grading(first, submission_id)
-    with desk.database.transaction() as first:
+    with desk.database.across_tenants() as first:
         assert store.lock_for_grading(first, submission_id) is not None
-        with desk.database.transaction() as second:
+        with desk.database.across_tenants() as second:
             assert store.lock_for_grading(second, submission_id) is None
             assert not store.begin_grading(second, submission_id)
-    with desk.database.transaction() as third:
+    with desk.database.across_tenants() as third:
         assert store.lock_for_grading(third, submission_id) is not None
 
 
@@ -255,7 +255,7 @@ def test_results_show_grade_verdicts_and_explanation(desk: Desk, course: Course)
     attempt = desk.start()
     desk.writes(attempt, "an answer")
     desk.hands_in(attempt)
-    with desk.database.transaction() as connection:
+    with desk.database.across_tenants() as connection:
         row = connection.execute("SELECT sub FROM users WHERE id = %s", (desk.user_id,)).fetchone()
     assert row is not None
     course.grades(type("Whoever", (), {"sub": row[0]})(), fraction=0.5)

@@ -31,7 +31,7 @@ class Shop:
     submission_ids: list[int]
 
     def column(self, query: str) -> list[object]:
-        with self.database.transaction() as connection:
+        with self.database.across_tenants() as connection:
             return [row[0] for row in connection.execute(query).fetchall()]  # pyright: ignore[reportArgumentType]
 
 
@@ -39,7 +39,7 @@ class Shop:
 def shop(course: Course, settings: Settings, tiny_encoder_folder: Path) -> Iterator[Shop]:
     quiz_id = course.has_quiz()
     person = course.learner()
-    with course.database.transaction() as connection:
+    with course.database.across_tenants() as connection:
         session = connection.execute(
             "SELECT resource_link_id, user_id FROM launch_sessions WHERE id = %s", (person.launch_id,)
         ).fetchone()
@@ -106,11 +106,11 @@ def test_the_score_is_delivered_only_after_the_last_answer_and_waits_for_explana
     (given,) = shop.column("SELECT score_given FROM deliveries")
     (graded,) = shop.column("SELECT sum(points) FROM grades")
     assert given == graded
-    with shop.database.transaction() as connection:
+    with shop.database.across_tenants() as connection:
         assert outbox.list_due_deliveries(connection) == []
     delivery_ids, more = explain(shop.bench)
     assert not more
-    with shop.database.transaction() as connection:
+    with shop.database.across_tenants() as connection:
         assert outbox.list_due_deliveries(connection) == delivery_ids
     assert len(delivery_ids) == 1
 
@@ -125,7 +125,7 @@ def test_a_failure_while_grading_leaves_the_answer_received(shop: Shop, monkeypa
     with pytest.raises(MemoryError):
         tasks.grade(shop.bench, first)
     assert shop.column("SELECT count(*) FROM grades") == [0]
-    with shop.database.transaction() as connection:
+    with shop.database.across_tenants() as connection:
         assert first in list_waiting(connection)
     monkeypatch.undo()
     assert tasks.grade(shop.bench, first)
@@ -159,7 +159,7 @@ def test_an_explanation_that_keeps_killing_workers_is_given_up(shop: Shop) -> No
     for each in shop.submission_ids:
         tasks.grade(shop.bench, each)
     for expected in (2, 2, 2, 0):
-        with shop.database.transaction() as connection:
+        with shop.database.across_tenants() as connection:
             assert len(store.begin_rewordings(connection)) == expected
     assert shop.column("SELECT DISTINCT outcome FROM rewordings") == ["FAILED"]
 
@@ -167,18 +167,18 @@ def test_an_explanation_that_keeps_killing_workers_is_given_up(shop: Shop) -> No
 def test_two_explain_workers_share_the_work(shop: Shop) -> None:
     for each in shop.submission_ids:
         tasks.grade(shop.bench, each)
-    with shop.database.transaction() as first:
+    with shop.database.across_tenants() as first:
         grade_ids = store.begin_rewordings(first)
-    with shop.database.transaction() as first:
+    with shop.database.across_tenants() as first:
         assert len(store.lock_rewordings(first, grade_ids[:1])) == 1
-        with shop.database.transaction() as second:
+        with shop.database.across_tenants() as second:
             assert [item.grade_id for item in store.lock_rewordings(second, grade_ids)] == grade_ids[1:]
 
 
 def test_points_are_the_share_of_the_questions_points(shop: Shop) -> None:
     first, _ = shop.submission_ids
     tasks.grade(shop.bench, first)
-    with shop.database.transaction() as connection:
+    with shop.database.across_tenants() as connection:
         row = connection.execute("SELECT fraction, points FROM grades").fetchone()
     assert row is not None
     assert abs(Decimal(str(row[0])) * 5 - row[1]) < Decimal("0.001")
