@@ -28,7 +28,9 @@ class LaunchSession:
     """An open launch with what pages need to know of it.
 
     ``deployment_id`` is our number, ``platform_deployment_id`` the platform's name for it. A resource link launch
-    has ``resource_link_id``; a deep linking launch has ``deep_linking`` instead.
+    has ``resource_link_id``; a deep linking launch has ``deep_linking`` instead. ``max_attempts`` and ``due_at`` are
+    what the instructor chose for this placement, ``None``: as the quiz says, no due date. ``review_attempt_id`` is the
+    attempt that this launch was opened to show.
     """
 
     id: UUID
@@ -53,6 +55,10 @@ class LaunchSession:
     role: Role
     locale: str
     deep_linking: dict[str, Any] | None
+    memberships_url: str | None
+    max_attempts: int | None
+    due_at: datetime | None
+    review_attempt_id: int | None
     created_at: datetime
     expires_at: datetime
 
@@ -136,7 +142,8 @@ def find_session(connection: Connection, session_id: UUID, secret: str) -> Launc
         " d.deployment_id AS platform_deployment_id, s.context_id, c.title AS context_title, s.user_id,"
         " u.sub AS user_sub, u.name AS user_name, u.is_test_user, s.resource_link_id,"
         " l.title AS resource_link_title, l.quiz_id, l.line_item_url, l.line_items_url,"
-        " coalesce(l.ags_scopes, '{}') AS ags_scopes, s.role, s.locale, s.deep_linking, s.created_at, s.expires_at,"
+        " coalesce(l.ags_scopes, '{}') AS ags_scopes, s.role, s.locale, s.deep_linking,"
+        " c.memberships_url, l.max_attempts, l.due_at, s.review_attempt_id, s.created_at, s.expires_at,"
         " s.secret_hash"
         " FROM launch_sessions s JOIN registrations r ON r.id = s.registration_id"
         " JOIN platforms p ON p.id = r.platform_id JOIN deployments d ON d.id = s.deployment_id"
