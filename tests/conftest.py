@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+import pylti1p3
 import pytest
 
 from config import Settings, load_settings
@@ -20,6 +21,16 @@ pytest_plugins = ["tests.conftest_models", "tests.conftest_lm"]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 _TEMPLATE = "template_mlquiz"
+
+
+def pytest_report_header() -> str:
+    """Which LTI library is tested; it stops the run where that is not the one that was asked for."""
+    wanted = os.environ.get("MLQUIZ_LTI_LIBRARY", "pylti1p3")
+    folder = Path(pylti1p3.__file__).parent.parent
+    found = [path.name for path in folder.glob(f"{wanted}-*.dist-info")]
+    if not found:
+        pytest.exit(f"{wanted} was asked for, but pylti1p3 comes from {folder}", returncode=4)
+    return f"LTI library: {found[0].removesuffix('.dist-info')}"
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from flask import Flask, Response, g, jsonify, redirect, render_template, reques
 from werkzeug.wrappers import Response as BaseResponse
 
 from lti_tool.practice_lms import admin, deep_linking, grades, launches, members, pages, tokens
+from lti_tool.practice_lms.counters import count_requests
 from lti_tool.practice_lms.database import Database
 from lti_tool.practice_lms.errors import PageRefused, TokenRefused, ToolKeysUnavailable, ToolMessageRefused
 from lti_tool.practice_lms.gradebook import points_text
@@ -56,6 +57,7 @@ def create_practice_lms(folder: Path, issuer: str, tool_origin: str | None = Non
     app.before_request(_stay_on_the_issuer)
     app.after_request(_add_headers)
     app.add_url_rule("/health", view_func=_health)
+    count_requests(app)
     for part in (admin, deep_linking, grades, launches, members, pages, tokens):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(PageRefused, _refuse_page)

@@ -69,10 +69,27 @@ _BY_ID = {person.id: person for person in PEOPLE}
 
 
 def find_person(slug: str) -> Person | None:
-    """The person with this name in addresses."""
-    return _BY_SLUG.get(slug)
+    """The person with this name in addresses; ``student-1`` to ``student-999`` are a crowd for load tests."""
+    return _BY_SLUG.get(slug) or _of_the_crowd(slug.removeprefix("student-"))
 
 
 def find_person_by_id(user_id: str) -> Person | None:
-    """The person with this LTI user id."""
-    return _BY_ID.get(user_id)
+    """The person with this LTI user id; those of the crowd have 1001 to 1999."""
+    if user_id in _BY_ID:
+        return _BY_ID[user_id]
+    return _of_the_crowd(str(int(user_id) - _CROWD)) if user_id.isascii() and user_id.isdecimal() else None
+
+
+_CROWD = 1000
+
+
+def _of_the_crowd(number: str) -> Person | None:
+    if not (number.isascii() and number.isdecimal()) or not 1 <= int(number) <= 999 or number.startswith("0"):
+        return None
+    return Person(
+        id=str(_CROWD + int(number)),
+        slug=f"student-{number}",
+        given_name="Student",
+        family_name=number,
+        name=f"Student {number}",
+    )
