@@ -181,6 +181,7 @@ ALTER TABLE registrations ADD COLUMN source text NOT NULL DEFAULT 'MANUAL' CHECK
 -- Views read with the rights of whoever asks, not of their owner.
 ALTER VIEW attempt_totals SET (security_invoker = true);
 
+-- Each function stands in a SELECT of its own: so it is asked once a query, not once a row.
 DO $$
 DECLARE
     name text;
@@ -192,14 +193,14 @@ BEGIN
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY of_the_tenant ON %I'
-            ' USING (registration_id = current_tenant() OR sees_all_tenants())', name);
+            ' USING (registration_id = (SELECT current_tenant()) OR (SELECT sees_all_tenants()))', name);
     END LOOP;
 END
 $$;
 ALTER TABLE registrations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE registrations FORCE ROW LEVEL SECURITY;
-CREATE POLICY of_the_tenant ON registrations USING (id = current_tenant() OR sees_all_tenants());
+CREATE POLICY of_the_tenant ON registrations USING (id = (SELECT current_tenant()) OR (SELECT sees_all_tenants()));
 -- Refusals of strangers belong to no registration.
 ALTER TABLE audit_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE audit_events FORCE ROW LEVEL SECURITY;
-CREATE POLICY of_the_tenant ON audit_events USING (registration_id = current_tenant() OR sees_all_tenants());
+CREATE POLICY of_the_tenant ON audit_events USING (registration_id = (SELECT current_tenant()) OR (SELECT sees_all_tenants()));
