@@ -129,6 +129,9 @@ ALTER TABLE contexts ADD COLUMN memberships_url text CHECK (length(memberships_u
 -- What the instructor chose for this placement; null: as the quiz says, no due date.
 ALTER TABLE resource_links ADD COLUMN max_attempts integer CHECK (max_attempts BETWEEN 1 AND 20),
     ADD COLUMN due_at timestamptz;
+-- The quiz that its launches name; quiz_id may be a copy of it that was put in its place here.
+ALTER TABLE resource_links ADD COLUMN named_quiz_id uuid,
+    ADD FOREIGN KEY (registration_id, named_quiz_id) REFERENCES quizzes (registration_id, id);
 -- A submission review launch (or a gradebook link to an answer) opens this attempt.
 ALTER TABLE launch_sessions ADD COLUMN review_attempt_id bigint,
     ADD FOREIGN KEY (registration_id, review_attempt_id) REFERENCES attempts (registration_id, id) ON DELETE CASCADE;

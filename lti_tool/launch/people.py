@@ -46,9 +46,10 @@ def upsert_context(connection: Connection, launch: Launch, deployment_id: int) -
 def upsert_resource_link(connection: Connection, launch: Launch, context_id: int) -> int:
     """The resource link's id, with title, quiz and gradebook column as this launch has them.
 
-    A launch that names no quiz keeps the one that is set. A column that was found in the list of columns stays as
-    long as the launch still has that list and names no other. Raises :class:`QuizUnknown` if the quiz does not exist
-    for this registration.
+    A launch that names no quiz keeps the one that is set, with its attempts and due date; one that names the same as
+    before keeps the copy that was put in its place. A column that was found in the list of columns stays as long as
+    the launch still has that list and names no other. Raises :class:`QuizUnknown` if the quiz does not exist for this
+    registration.
     """
     if launch.quiz_id is not None and not _is_quiz_of(connection, launch.quiz_id, launch.registration_id):
         raise QuizUnknown("the quiz does not exist for this registration")
@@ -56,19 +57,25 @@ def upsert_resource_link(connection: Connection, launch: Launch, context_id: int
     link_id = fetch_value(
         connection,
         "INSERT INTO resource_links AS link"
-        " (context_id, platform_link_id, title, quiz_id, line_item_url, line_items_url, ags_scopes, max_attempts,"
-        " due_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " (context_id, platform_link_id, title, quiz_id, named_quiz_id, line_item_url, line_items_url, ags_scopes,"
+        " max_attempts, due_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (context_id, platform_link_id) DO UPDATE SET"
         " title = coalesce(nullif(EXCLUDED.title, ''), link.title),"
-        " quiz_id = coalesce(EXCLUDED.quiz_id, link.quiz_id),"
+        " quiz_id = CASE WHEN EXCLUDED.named_quiz_id = link.named_quiz_id THEN link.quiz_id"
+        "  ELSE coalesce(EXCLUDED.named_quiz_id, link.quiz_id) END,"
+        " named_quiz_id = coalesce(EXCLUDED.named_quiz_id, link.named_quiz_id),"
         " line_item_url = coalesce(EXCLUDED.line_item_url,"
         "  CASE WHEN link.line_items_url = EXCLUDED.line_items_url THEN link.line_item_url END),"
         " line_items_url = EXCLUDED.line_items_url, ags_scopes = EXCLUDED.ags_scopes,"
-        " max_attempts = EXCLUDED.max_attempts, due_at = EXCLUDED.due_at RETURNING id",
+        " max_attempts = coalesce(EXCLUDED.max_attempts,"
+        "  CASE WHEN EXCLUDED.named_quiz_id IS NULL THEN link.max_attempts END),"
+        " due_at = coalesce(EXCLUDED.due_at, CASE WHEN EXCLUDED.named_quiz_id IS NULL THEN link.due_at END)"
+        " RETURNING id",
         context_id,
         launch.resource_link_id,
         launch.resource_link_title,
+        launch.quiz_id,
         launch.quiz_id,
         ags.line_item_url if ags else None,
         ags.line_items_url if ags else None,
