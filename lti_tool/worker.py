@@ -31,6 +31,7 @@ GRADE = "lti_tool.submissions.tasks.grade_submission"
 EXPLAIN = "lti_tool.gradebook.tasks.explain_pending"
 DELIVER = "lti_tool.gradebook.tasks.deliver_score"
 SWEEP = "lti_tool.gradebook.tasks.sweep"
+ROTATE_KEYS = "lti_tool.launch.key_rotation.rotate_keys"
 
 Queue = Literal["grade", "explain", "deliver"]
 # Of `mlquiz up`: one grades, one explains.
@@ -48,7 +49,9 @@ _REDIS = {
 }
 _RABBITMQ = {"confirm_publish": True}
 
-celery = Celery("mlquiz", include=["lti_tool.submissions.tasks", "lti_tool.gradebook.tasks"])
+celery = Celery(
+    "mlquiz", include=["lti_tool.submissions.tasks", "lti_tool.gradebook.tasks", "lti_tool.launch.key_rotation"]
+)
 
 
 def configure(settings: Settings) -> Celery:
@@ -68,6 +71,7 @@ def configure(settings: Settings) -> Celery:
             EXPLAIN: {"queue": "explain"},
             DELIVER: {"queue": "deliver"},
             SWEEP: {"queue": "deliver"},
+            ROTATE_KEYS: {"queue": "deliver"},
         },
         # A wake is worth nothing later than this: the sweep has found the row by then.
         task_publish_retry=False,
@@ -83,7 +87,9 @@ def configure(settings: Settings) -> Celery:
                 "task": SWEEP,
                 "schedule": float(settings.sweep_seconds),
                 "options": {"expires": float(settings.sweep_seconds)},
-            }
+            },
+            # Not daily: the clock begins anew with each start.
+            "rotate-keys": {"task": ROTATE_KEYS, "schedule": 3600.0, "options": {"expires": 3600.0}},
         },
     )
     return celery

@@ -43,7 +43,7 @@ from lti_tool.launch.errors import (
 )
 from lti_tool.launch.id_token import MAX_TOKEN_BYTES, read_token
 from lti_tool.launch.key_sets import KeySets
-from lti_tool.launch.keys import public_jwks, signing_key
+from lti_tool.launch.keys import ensure_key, public_jwks
 from lti_tool.launch.launches import LAUNCH_PATH, Launch, is_launch_url
 from lti_tool.launch.login_requests import authentication_url, login_request, registration_for, restart_url
 from lti_tool.launch.protocol import launch_from_token
@@ -254,7 +254,7 @@ def cookies_blocked(error: CookieMissing) -> ResponseReturnValue:
 def jwks() -> Response:
     """Our public keys; platforms may keep them for an hour (new keys are published a day before use)."""
     with services().database.across_tenants() as connection:
-        signing_key(connection, services().secret)
+        ensure_key(connection, services().secret)
         response = jsonify(public_jwks(connection))
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response

@@ -88,7 +88,7 @@ def test_a_new_key_is_published_a_day_before_it_signs(database: Database) -> Non
         new = keys.rotate(connection, SECRET)
         assert keys.signing_key(connection, SECRET).kid == old
         assert {key["kid"] for key in keys.public_jwks(connection)["keys"]} == {old, new}
-        connection.execute("UPDATE tool_keys SET created_at = created_at - interval '25 hours'")
+        connection.execute("UPDATE tool_keys SET created_at = created_at - interval '26 hours'")
         assert keys.signing_key(connection, SECRET).kid == new
         newest = keys.rotate(connection, SECRET)
         assert {key["kid"] for key in keys.public_jwks(connection)["keys"]} == {new, newest}
