@@ -22,7 +22,7 @@ from yoyo import get_backend, read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.migrations import MigrationList
 
-from lti_tool.errors import DatabaseUnavailable, SchemaOutdated
+from lti_tool.errors import DatabaseUnavailable, NotConfigured, RoleTooStrong, SchemaOutdated
 
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 Row = TypeVar("Row")
@@ -108,20 +108,33 @@ def upgrade(owner: str, *, tool: str = "", last: str | None = None) -> list[str]
     """Apply the migrations that the database lacks, in order, up to ``last``; the ids of those applied now.
 
     ``owner`` is the conninfo of the role that owns the tables, ``tool`` of the one that the tool works as: it is
-    granted reading and writing, and no change of what is append-only. Safe to call from several processes at once.
-    Raises :class:`DatabaseUnavailable`.
+    granted reading and writing, and no change of what is append-only. Where nothing is lacking, ``owner`` may be the
+    tool's role itself. Safe to call from several processes at once. Raises :class:`DatabaseUnavailable`, and
+    :class:`SchemaOutdated` where ``owner`` may not change tables.
     """
     with _one_at_a_time(owner):
+        pending = [name for name in pending_migrations(owner) if last is None or name <= last]
+        if pending:
+            _apply(owner, pending)
+        if tool:
+            _grant(owner, _role_of(tool))
+            if last is None and pending_migrations(tool):
+                raise NotConfigured("DATABASE_URL and DATABASE_OWNER_URL name different databases")
+    return pending
+
+
+def _apply(owner: str, names: list[str]) -> None:
+    try:
         with _migration_backend(owner) as backend:
             # Whoever was killed inside yoyo's lock left its row behind; we hold the real lock, so the row is stale.
             backend.break_lock()
             with backend.lock():
-                pending = backend.to_apply(_migrations().filter(lambda migration: last is None or migration.id <= last))
-                names = [migration.id for migration in pending]
-                backend.apply_migrations(pending)
-        if tool:
-            _grant(owner, _role_of(tool))
-    return names
+                backend.apply_migrations(backend.to_apply(_migrations().filter(lambda each: each.id in names)))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise SchemaOutdated(
+            f"the database lacks {', '.join(names)}, and DATABASE_URL's role may not change tables:"
+            " run `mlquiz db upgrade` with DATABASE_OWNER_URL"
+        ) from error
 
 
 def pending_migrations(conninfo: str) -> list[str]:
@@ -147,21 +160,42 @@ def require_current_schema(conninfo: str) -> None:
 
 
 def weakness_of_role(conninfo: str) -> str:
-    """Why row-level security does not bind this role, as a sentence; empty where it does."""
-    with psycopg.connect(conninfo, connect_timeout=10) as connection:
-        role, bypasses, owns = connection.execute(
-            """
-            SELECT rolname, rolsuper OR rolbypassrls,
-                EXISTS (
-                    SELECT 1 FROM pg_class
-                    WHERE oid = to_regclass('submissions') AND pg_has_role(current_user, relowner, 'USAGE')
-                )
-            FROM pg_roles WHERE rolname = current_user
-            """
-        ).fetchone() or ("", True, True)
+    """Why row-level security does not bind this role, as a sentence; empty where it does.
+
+    A role that may become one of those, or make itself a member of them, is as weak as they are. Raises
+    :class:`DatabaseUnavailable`.
+    """
+    try:
+        with psycopg.connect(conninfo, connect_timeout=10) as connection:
+            role, bypasses, makes_roles, owns = connection.execute(
+                """
+                SELECT current_user,
+                    bool_or(rolsuper OR rolbypassrls),
+                    bool_or(rolcreaterole),
+                    EXISTS (
+                        SELECT 1 FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity
+                            AND pg_has_role(current_user, relowner, 'MEMBER')
+                    )
+                FROM pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER')
+                """
+            ).fetchone() or ("", True, True, True)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"PostgreSQL does not answer: {error}") from error
     if bypasses:
         return f"role {role} is a superuser or bypasses row-level security"
-    return f"role {role} owns the tables, so it could switch row-level security off" if owns else ""
+    if owns:
+        return f"role {role} owns the tables, so it could switch row-level security off"
+    return f"role {role} may make roles, so it could make itself the owner's member" if makes_roles else ""
+
+
+def require_bound_role(conninfo: str) -> None:
+    """Raise :class:`RoleTooStrong` unless row-level security binds the role."""
+    weakness = weakness_of_role(conninfo)
+    if weakness:
+        raise RoleTooStrong(
+            f"{weakness}: nothing but the tool's own checks would keep tenants apart. Give DATABASE_URL a role that"
+            " owns nothing, and DATABASE_OWNER_URL the one that owns the tables (docs/how-to/run-in-production.md)"
+        )
 
 
 # Rows that are only ever added; the sweep of old logins and sessions needs DELETE elsewhere.
@@ -217,6 +251,9 @@ def _migration_backend(conninfo: str) -> Iterator[PostgresqlPsycopgBackend]:
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"PostgreSQL does not answer: {error}") from error
     try:
+        # FORCE ROW LEVEL SECURITY binds the owner too, and a migration is for the rows of all tenants.
+        backend.connection.execute("SELECT set_config('mlquiz.tenant', 'all', false)")
+        backend.connection.commit()
         yield backend
     finally:
         backend.connection.close()

@@ -6,6 +6,7 @@
     ├── NotConfigured            a part is missing or wrong: the message says what to do
     │   ├── DatabaseUnavailable
     │   ├── SchemaOutdated
+    │   ├── RoleTooStrong        row-level security does not bind the tool's role
     │   └── EmbeddedServerFailed
     ├── Refused                  shown to a person: code, HTTP status, a sentence for student and instructor
     │   ├── LaunchRefused        (launch/errors.py has one class a cause)
@@ -34,6 +35,10 @@ class DatabaseUnavailable(NotConfigured):
 
 class SchemaOutdated(NotConfigured):
     """The database lacks migrations of this version."""
+
+
+class RoleTooStrong(NotConfigured):
+    """Row-level security does not bind the role that the tool works as; the message says how to make one."""
 
 
 class EmbeddedServerFailed(NotConfigured):

@@ -7,6 +7,7 @@ a real launch uses; only the signed message before it is left out (tests of laun
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -179,6 +180,10 @@ class Course:
             )
         return cls(app, database, registration, platform_id=f"course-{next(_numbers)}", **changes)  # pyright: ignore[reportArgumentType]
 
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction of the course's tenant."""
+        return self.database.transaction(self.registration.id)
+
     def launch(self, role: Role, sub: str, *, deep_linking: bool = False, **changes: object) -> Person:
         """Someone opens the tool."""
         settings = DeepLinkingSettings(
@@ -211,7 +216,7 @@ class Course:
             "locale": "en",
             "issued_at": datetime.now(UTC),
         }
-        with self.database.transaction(self.registration.id) as connection:
+        with self.transaction() as connection:
             launch = Launch(**values | changes)  # pyright: ignore[reportArgumentType]
             launch_id, secret = start_session(connection, launch, self.registration)
         client = self.app.test_client()
@@ -233,7 +238,7 @@ class Course:
     def has_quiz(self, *questions: NewQuestion, **changes: object) -> UUID:
         """The placement gets a quiz of these questions (default: two)."""
         self.author()  # the first launch makes the course known
-        with self.database.transaction(self.registration.id) as connection:
+        with self.transaction() as connection:
             values: dict[str, object] = {
                 "title": "Regularisation",
                 "language": "en",
@@ -250,7 +255,7 @@ class Course:
 
     def grades(self, person: Person, *, fraction: float = 0.5, confidence: float = 0.9) -> None:
         """What a worker does with everything that this person handed in: a grade each, and the attempt is finished."""
-        with self.database.transaction(self.registration.id) as connection:
+        with self.transaction() as connection:
             rows = connection.execute(
                 "SELECT submissions.id, attempt_id, max_points FROM submissions"
                 " JOIN attempts ON attempts.id = attempt_id JOIN users ON users.id = user_id"

@@ -36,7 +36,7 @@ def course(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cour
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     # No broker runs here; grades are recorded by the tests.
-    monkeypatch.setattr(views, "wake_grading", lambda ids: None)
+    monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: None)
     app = create_app(settings.model_copy(update={"web_port": port}))
     database = app.extensions["mlquiz"].database
     server = make_server("localhost", port, app, threaded=True)

@@ -11,7 +11,6 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from config import Settings
-from lti_tool.db import Database
 from lti_tool.gradebook import outbox as rows
 from lti_tool.gradebook.delivery import Delivery
 from lti_tool.launch.platforms import add_platform
@@ -24,7 +23,6 @@ class Outbox:
     """A graded attempt on its way to a scripted gradebook."""
 
     course: Course
-    database: Database
     delivery: Delivery
     gradebook: ScriptedGradebook
     learner: Person
@@ -46,12 +44,16 @@ class Outbox:
         assert row is not None
         return row[0]
 
+    def delivers(self, delivery_id: int) -> None:
+        """What a worker does when it is woken for this delivery."""
+        self.delivery.deliver(self.course.registration.id, delivery_id)
+
     def makes_due(self) -> None:
-        with self.database.across_tenants() as connection:
+        with self.course.transaction() as connection:
             connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'QUEUED'")
 
     def row(self, query: str, *values: object) -> tuple | None:
-        with self.database.across_tenants() as connection:
+        with self.course.transaction() as connection:
             return connection.execute(query, values).fetchone()  # pyright: ignore[reportArgumentType]
 
     def state(self, delivery_id: int) -> tuple[str, int, str | None]:
@@ -81,12 +83,12 @@ def outbox(course: Course, settings: Settings, httpserver: HTTPServer) -> Outbox
         "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly",
     )
     course.has_quiz(max_attempts=5)
-    return Outbox(course, database, Delivery(settings, database), gradebook, course.learner())
+    return Outbox(course, Delivery(settings, database), gradebook, course.learner())
 
 
 def test_a_score_arrives_with_its_comment(outbox: Outbox) -> None:
     delivery_id = outbox.answers(fraction=0.5)
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     assert outbox.state(delivery_id) == ("DELIVERED", 1, None)
     (score,) = outbox.gradebook.scores
     assert (score["userId"], score["scoreGiven"], score["scoreMaximum"]) == ("ada-lovelace", 2.5, 10)
@@ -96,7 +98,7 @@ def test_a_score_arrives_with_its_comment(outbox: Outbox) -> None:
 
 
 def test_zero_arrives_as_a_number(outbox: Outbox) -> None:
-    outbox.delivery.deliver(outbox.answers(answer=None))
+    outbox.delivers(outbox.answers(answer=None))
     (score,) = outbox.gradebook.scores
     assert score["scoreGiven"] == 0
     assert not isinstance(score["scoreGiven"], bool)
@@ -104,17 +106,17 @@ def test_zero_arrives_as_a_number(outbox: Outbox) -> None:
 
 def test_delivering_twice_sends_once(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     outbox.makes_due()
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     assert len(outbox.gradebook.scores) == 1
 
 
 def test_nothing_is_sent_before_it_is_due(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
-    with outbox.database.across_tenants() as connection:
+    with outbox.course.transaction() as connection:
         connection.execute("UPDATE deliveries SET due_at = now() + interval '1 minute'")
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     assert outbox.gradebook.scores == []
     assert outbox.state(delivery_id) == ("QUEUED", 0, None)
 
@@ -122,7 +124,7 @@ def test_nothing_is_sent_before_it_is_due(outbox: Outbox) -> None:
 def test_ten_workers_at_once_send_once(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
     outbox.gradebook.script = [is_slow(0.3)]
-    threads = [threading.Thread(target=outbox.delivery.deliver, args=(delivery_id,)) for _ in range(10)]
+    threads = [threading.Thread(target=outbox.delivers, args=(delivery_id,)) for _ in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -135,12 +137,12 @@ def test_ten_workers_at_once_send_once(outbox: Outbox) -> None:
 def test_a_passing_failure_is_tried_again_with_the_same_message(outbox: Outbox, status: int) -> None:
     delivery_id = outbox.answers()
     outbox.gradebook.script = [refuses(status)]
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     state, tries, error = outbox.state(delivery_id)
     assert (state, tries) == ("QUEUED", 1)
     assert error
     outbox.makes_due()
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     assert outbox.state(delivery_id) == ("DELIVERED", 2, None)
     first, second = outbox.gradebook.scores
     assert first == second
@@ -149,7 +151,7 @@ def test_a_passing_failure_is_tried_again_with_the_same_message(outbox: Outbox, 
 def test_the_next_try_waits_as_long_as_the_platform_asks(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
     outbox.gradebook.script = [refuses(429, Retry_After="900")]
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     row = outbox.row("SELECT due_at - now() FROM deliveries WHERE id = %s", delivery_id)
     assert row is not None
     assert timedelta(seconds=850) < row[0] <= timedelta(seconds=900)
@@ -158,23 +160,23 @@ def test_the_next_try_waits_as_long_as_the_platform_asks(outbox: Outbox) -> None
 def test_a_lost_reply_does_not_send_the_comment_twice(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
     outbox.gradebook.script = [keeps_and_then_fails(outbox.gradebook)]
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     assert outbox.state(delivery_id)[0] == "QUEUED"
     outbox.makes_due()
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     assert outbox.state(delivery_id) == ("DELIVERED", 2, None)
     assert len(outbox.gradebook.scores) == 1
 
 
 def test_a_worker_that_died_while_sending_leaves_a_row_that_is_found_again(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
-    with outbox.database.across_tenants() as connection:
+    with outbox.course.transaction() as connection:
         assert rows.begin_delivery(connection, delivery_id)
         rows.set_comment(connection, delivery_id, "first words")
         assert rows.list_due_deliveries(connection) == []
         connection.execute("UPDATE deliveries SET due_at = now()")  # a minute passes
-        assert rows.list_due_deliveries(connection) == [delivery_id]
-    outbox.delivery.deliver(delivery_id)
+        assert rows.list_due_deliveries(connection) == [(outbox.course.registration.id, delivery_id)]
+    outbox.delivers(delivery_id)
     assert outbox.gradebook.scores[0]["comment"] == "first words"
     assert outbox.state(delivery_id)[0] == "DELIVERED"
 
@@ -183,7 +185,7 @@ def test_a_worker_that_died_while_sending_leaves_a_row_that_is_found_again(outbo
 def test_what_a_person_must_mend_is_parked_with_a_reason(outbox: Outbox, status: int) -> None:
     delivery_id = outbox.answers()
     outbox.gradebook.script = [refuses(status, "User is not enrolled")]
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     state, tries, error = outbox.state(delivery_id)
     assert (state, tries) == ("PARKED", 1)
     assert error
@@ -193,9 +195,9 @@ def test_what_a_person_must_mend_is_parked_with_a_reason(outbox: Outbox, status:
 def test_an_older_timestamp_is_sent_again_with_a_newer_one(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
     outbox.gradebook.script = [refuses(409, "refused: older timestamp")]
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     outbox.makes_due()
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     first, second = outbox.gradebook.scores
     assert second["timestamp"] > first["timestamp"]
     assert outbox.state(delivery_id)[0] == "DELIVERED"
@@ -214,7 +216,7 @@ def test_a_grade_that_the_lms_holds_on_to_is_parked_and_not_fought(outbox: Outbo
         return Response("", 200)
 
     outbox.gradebook.script = [takes_but_shows_another]
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     state, _, error = outbox.state(delivery_id)
     assert state == "PARKED"
     assert "changed or locked" in str(error)
@@ -224,7 +226,7 @@ def test_a_grade_that_the_lms_holds_on_to_is_parked_and_not_fought(outbox: Outbo
 def test_a_platform_that_lets_nobody_read_results_still_gets_its_score(outbox: Outbox, status: int) -> None:
     outbox.gradebook.result_status = status
     delivery_id = outbox.answers()
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     assert outbox.state(delivery_id) == ("DELIVERED", 1, None)
     assert len(outbox.gradebook.scores) == 1
 
@@ -232,10 +234,10 @@ def test_a_platform_that_lets_nobody_read_results_still_gets_its_score(outbox: O
 def test_while_results_cannot_be_read_for_a_moment_nothing_is_sent_again(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
     outbox.gradebook.script = [keeps_and_then_fails(outbox.gradebook)]
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     outbox.gradebook.result_status = 503
     outbox.makes_due()
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     assert outbox.state(delivery_id)[0] == "QUEUED"
     assert len(outbox.gradebook.scores) == 1
 
@@ -243,49 +245,49 @@ def test_while_results_cannot_be_read_for_a_moment_nothing_is_sent_again(outbox:
 def test_the_better_second_attempt_supersedes_the_first(outbox: Outbox) -> None:
     first = outbox.answers(fraction=0.2)
     second = outbox.answers(fraction=0.8)
-    outbox.delivery.deliver(first)
+    outbox.delivers(first)
     assert outbox.state(first)[0] == "SUPERSEDED"
-    outbox.delivery.deliver(second)
+    outbox.delivers(second)
     assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [4]
 
 
 def test_a_worse_second_attempt_is_not_sent(outbox: Outbox) -> None:
     first = outbox.answers(fraction=0.8)
-    outbox.delivery.deliver(first)
+    outbox.delivers(first)
     assert outbox.answers(fraction=0.2) == first
     assert len(outbox.gradebook.scores) == 1
 
 
 def test_an_equal_second_attempt_is_not_taken_for_the_first_after_a_failed_try(outbox: Outbox) -> None:
-    outbox.delivery.deliver(outbox.answers(fraction=0.5))
+    outbox.delivers(outbox.answers(fraction=0.5))
     second = outbox.answers(fraction=0.5)
     outbox.gradebook.script = [refuses(503)]
-    outbox.delivery.deliver(second)
+    outbox.delivers(second)
     outbox.makes_due()
-    outbox.delivery.deliver(second)
+    outbox.delivers(second)
     assert outbox.state(second)[0] == "DELIVERED"
     assert len(outbox.gradebook.scores) == 3
 
 
 def test_a_column_that_comes_later_gets_the_best_attempt(outbox: Outbox) -> None:
-    with outbox.database.across_tenants() as connection:
+    with outbox.course.transaction() as connection:
         connection.execute("UPDATE resource_links SET line_item_url = NULL")
     for fraction in (0.9, 0.2):
         with pytest.raises(AssertionError):
             outbox.answers(fraction=fraction)  # no delivery is made
-    with outbox.database.across_tenants() as connection:
+    with outbox.course.transaction() as connection:
         connection.execute("UPDATE resource_links SET line_item_url = %s", (outbox.gradebook.line_item_url,))
-        (attempt_id,) = rows.list_attempts_without_delivery(connection)
+        ((_, attempt_id),) = rows.list_attempts_without_delivery(connection)
         delivery_id = rows.queue_delivery(connection, attempt_id, wait_seconds=0)
         assert rows.list_attempts_without_delivery(connection) == []
     assert delivery_id is not None
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [4.5]
 
 
 def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -> None:
     better = outbox.answers(fraction=0.9)
-    with outbox.database.across_tenants() as connection:
+    with outbox.course.transaction() as connection:
         row = connection.execute("SELECT attempt_id FROM deliveries WHERE id = %s", (better,)).fetchone()
         assert row is not None
         connection.execute("DELETE FROM deliveries")
@@ -293,7 +295,7 @@ def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -
     threads = []
 
     def queues(attempt_id: int) -> None:
-        with outbox.database.across_tenants() as connection:
+        with outbox.course.transaction() as connection:
             rows.queue_delivery(connection, attempt_id, wait_seconds=0)
 
     for attempt_id in (row[0], row[0] + 1) * 4:
@@ -310,10 +312,10 @@ def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -
 
 def test_grading_the_next_attempt_does_not_wait_for_an_lms_that_hangs(outbox: Outbox) -> None:
     first = outbox.answers(fraction=0.2)
-    with outbox.database.across_tenants() as sending:
+    with outbox.course.transaction() as sending:
         assert rows.begin_delivery(sending, first)
         rows.set_comment(sending, first, "on its way")
-    with outbox.database.across_tenants() as sending:
+    with outbox.course.transaction() as sending:
         assert rows.lock_delivery(sending, first) is not None
         second = outbox.answers(fraction=0.8, due=False)  # would hang here
     assert second != first
@@ -335,14 +337,14 @@ def test_a_quiz_that_the_placement_no_longer_has_is_not_sent_to_its_column(outbo
 
 def test_versions_of_one_student_have_growing_timestamps(outbox: Outbox) -> None:
     for fraction in (0.2, 0.4, 0.6):
-        outbox.delivery.deliver(outbox.answers(fraction=fraction))
+        outbox.delivers(outbox.answers(fraction=fraction))
     stamps = [score["timestamp"] for score in outbox.gradebook.scores]
     assert stamps == sorted(set(stamps))
     assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [1, 2, 3]
 
 
 def test_previews_and_test_users_are_never_sent(outbox: Outbox) -> None:
-    with outbox.database.across_tenants() as connection:
+    with outbox.course.transaction() as connection:
         connection.execute("UPDATE users SET is_test_user = true WHERE sub = 'ada-lovelace'")
     with pytest.raises(AssertionError):
         outbox.answers()  # no delivery is made
@@ -352,7 +354,7 @@ def test_previews_and_test_users_are_never_sent(outbox: Outbox) -> None:
 @pytest.mark.parametrize("fraction", [0.0, 1 / 3, 2 / 3, 0.12345, 1.0])
 def test_points_arrive_as_they_were_graded(outbox: Outbox, fraction: float) -> None:
     delivery_id = outbox.answers(fraction=fraction)
-    outbox.delivery.deliver(delivery_id)
+    outbox.delivers(delivery_id)
     row = outbox.row("SELECT score_given FROM deliveries WHERE id = %s", delivery_id)
     assert row is not None
     assert Decimal(str(outbox.gradebook.scores[0]["scoreGiven"])) == row[0]

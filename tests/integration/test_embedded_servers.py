@@ -39,7 +39,7 @@ def own_settings() -> Iterator[Settings]:
 
 def test_both_servers_run_for_the_block_and_keep_their_data(own_settings: Settings) -> None:
     with embedded_servers(own_settings) as servers:
-        with psycopg.connect(servers.database, autocommit=True) as connection:
+        with psycopg.connect(servers.database_owner, autocommit=True) as connection:
             connection.execute("CREATE TABLE kept (word text)")
             connection.execute("INSERT INTO kept VALUES ('한국어 too')")
         client = redis.Redis(unix_socket_path=servers.broker.removeprefix("redis+socket://"))
@@ -49,7 +49,7 @@ def test_both_servers_run_for_the_block_and_keep_their_data(own_settings: Settin
         assert all(pid is not None and is_alive(pid) for pid in pids)
     assert not any(pid is not None and is_alive(pid) for pid in pids)
     with embedded_servers(own_settings) as servers:
-        with psycopg.connect(servers.database) as connection:
+        with psycopg.connect(servers.database_owner) as connection:
             assert connection.execute("SELECT word FROM kept").fetchone() == ("한국어 too",)
         client = redis.Redis(unix_socket_path=servers.broker.removeprefix("redis+socket://"))
         assert client.get("kept") == b"yes"

@@ -11,7 +11,7 @@ from tests.course_actors import Course, Page, Person, make_question
 
 @pytest.fixture(autouse=True)
 def _no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "wake_grading", lambda ids: None)
+    monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: None)
 
 
 def hands_in(person: Person, answer: str = "Units are switched off.") -> Page:
@@ -78,7 +78,7 @@ def test_the_delivery_says_what_became_of_it(course: Course, status: str, error:
     student = course.learner()
     hands_in(student)
     course.grades(student)
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         connection.execute(
             "UPDATE deliveries SET status = %s, last_error = %s,"
             " finished_at = CASE WHEN %s = 'QUEUED' THEN NULL ELSE now() END",
@@ -174,7 +174,7 @@ def test_an_attempt_that_is_not_scored_yet_is_shown_too(course: Course) -> None:
 def test_an_answer_that_the_machine_gave_up_on_asks_for_a_person(course: Course) -> None:
     course.has_quiz()
     hands_in(course.learner())
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         connection.execute("UPDATE submissions SET status = 'STUCK'")
     page = course.instructor().get()
     assert "needs you" in row_of(page, "Ada Lovelace")
@@ -186,7 +186,7 @@ def test_what_the_gradebook_answered_is_shown_with_the_attempt(course: Course) -
     student = course.learner()
     hands_in(student)
     course.grades(student)
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         connection.execute(
             "UPDATE deliveries SET status = 'PARKED', finished_at = now(), last_error = '404: no such column'"
         )
@@ -294,7 +294,7 @@ def test_who_teaches_the_quizs_course_too_sees_its_key_elsewhere(course: Course,
     teacher = course.instructor()
     if known_by == "a try":
         hands_in(teacher)
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         if known_by == "a quiz":
             connection.execute("UPDATE quizzes SET created_by = (SELECT id FROM users WHERE sub = 'grace-hopper')")
         if known_by != "a launch":

@@ -203,7 +203,7 @@ def test_the_quiz_comes_from_the_custom_parameter_or_the_address(
     platform: FakePlatform, client: FlaskClient, database: Database, where: str
 ) -> None:
     session = launched(platform, client, database)
-    with database.across_tenants() as connection:
+    with database.transaction(session.registration_id) as connection:
         quiz_id = fetch_value(
             connection,
             "INSERT INTO quizzes (context_id, title, language) VALUES (%s, 'Q', 'en') RETURNING id",
@@ -232,12 +232,12 @@ def test_a_quiz_of_another_registration_is_not_found(
             jwks_url="https://other.example/k",
             deployment_ids=["1"],
         )
+    with database.transaction(other.id) as connection:
         quiz_id = fetch_value(
             connection,
             "WITH course AS (INSERT INTO contexts (deployment_id, platform_context_id)"
-            " SELECT id, 'c' FROM deployments WHERE registration_id = %s RETURNING id)"
+            " SELECT id, 'c' FROM deployments RETURNING id)"
             " INSERT INTO quizzes (context_id, title, language) SELECT id, 'Q', 'en' FROM course RETURNING id",
-            other.id,
         )
     response = platform.launch(client, **{f"{LTI}/custom": {"quiz_id": str(quiz_id)}})
     assert response.status_code == 404

@@ -24,7 +24,7 @@ def quiz_id_of(page: Page) -> UUID:
 
 
 def stored_questions(course: Course, page: Page) -> list[store.Question]:
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         return store.list_questions(connection, quiz_id_of(page))
 
 
@@ -357,7 +357,7 @@ def test_another_courses_quiz_is_not_changed(course: Course, action: str) -> Non
     person = Course.open(course.app, course.database).author()
     fields = FIELDS | {"model_answer": "So.", "csrf_token": person.token()}
     assert person.post(f"quizzes/{quiz_id}/{action}", fields).status == 404
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         assert len(store.list_questions(connection, quiz_id)) == 2
 
 
@@ -365,7 +365,7 @@ def test_another_courses_quiz_is_not_changed(course: Course, action: str) -> Non
 def test_a_question_is_only_changed_through_its_own_quiz(course: Course, action: str) -> None:
     foreign = course.has_quiz()
     own = course.has_quiz()
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         question_id = store.list_questions(connection, foreign)[0].id
     person = course.author()
     fields = {"prompt": "Hijacked?", "max_points": "1", "model_answer": "x", "csrf_token": person.token()}

@@ -11,7 +11,6 @@ from uuid import UUID
 import pytest
 from psycopg import Connection
 
-from lti_tool.db import Database
 from lti_tool.errors import AlreadyDone, NotFound, Unusable
 from lti_tool.submissions import store
 from lti_tool.submissions.results import list_results
@@ -25,10 +24,10 @@ class Desk:
     """A student with an attempt at a quiz of two questions, straight at the store."""
 
     def __init__(self, course: Course) -> None:
-        self.database: Database = course.database
+        self.course = course
         self.quiz_id: UUID = course.has_quiz()
         person = course.learner()
-        with self.database.across_tenants() as connection:
+        with self.course.transaction() as connection:
             row = connection.execute(
                 "SELECT resource_link_id, user_id FROM launch_sessions WHERE id = %s", (person.launch_id,)
             ).fetchone()
@@ -64,7 +63,7 @@ class Desk:
         return self.does(lambda connection: store.hand_in(connection, attempt.id))
 
     def does(self, work: Callable[[Connection], Result]) -> Result:
-        with self.database.across_tenants() as connection:
+        with self.course.transaction() as connection:
             return work(connection)
 
 
@@ -122,7 +121,7 @@ def test_another_quiz_of_the_placement_begins_afresh(desk: Desk, course: Course)
 
 
 def test_a_quiz_without_questions_cannot_be_begun(desk: Desk) -> None:
-    with desk.database.across_tenants() as connection:
+    with desk.course.transaction() as connection:
         connection.execute("DELETE FROM key_points")
         connection.execute("DELETE FROM questions")
     with pytest.raises(NotFound, match="no questions"):
@@ -165,7 +164,7 @@ def test_a_hundred_thousand_characters_of_korean_are_kept(desk: Desk) -> None:
 def test_a_question_of_another_quiz_is_not_found(desk: Desk, course: Course) -> None:
     attempt = desk.start()
     other_quiz = course.has_quiz()
-    with desk.database.across_tenants() as connection:
+    with desk.course.transaction() as connection:
         other = connection.execute("SELECT min(id) FROM questions WHERE quiz_id = %s", (other_quiz,)).fetchone()
     assert other is not None
     with pytest.raises(NotFound):
@@ -208,7 +207,7 @@ def test_an_empty_attempt_is_graded_at_once_with_zero(desk: Desk) -> None:
     after = desk.does(lambda c: store.find_attempt(c, attempt.id))
     assert after is not None
     assert after.status == "GRADED"
-    with desk.database.across_tenants() as connection:
+    with desk.course.transaction() as connection:
         delivery = connection.execute("SELECT score_given, score_maximum FROM deliveries").fetchone()
     assert delivery == (Decimal(0), Decimal(10))
 
@@ -217,14 +216,14 @@ def test_one_worker_at_a_time_has_a_submission(desk: Desk) -> None:
     attempt = desk.start()
     desk.writes(attempt, "an answer")
     (submission_id,) = desk.hands_in(attempt)
-    with desk.database.across_tenants() as first:
+    with desk.course.transaction() as first:
         assert store.begin_grading(first, submission_id)
-    with desk.database.across_tenants() as first:
+    with desk.course.transaction() as first:
         assert store.lock_for_grading(first, submission_id) is not None
-        with desk.database.across_tenants() as second:
+        with desk.course.transaction() as second:
             assert store.lock_for_grading(second, submission_id) is None
             assert not store.begin_grading(second, submission_id)
-    with desk.database.across_tenants() as third:
+    with desk.course.transaction() as third:
         assert store.lock_for_grading(third, submission_id) is not None
 
 
@@ -238,7 +237,7 @@ def test_an_answer_that_keeps_killing_workers_waits_for_a_person(desk: Desk) -> 
     (first, second) = desk.does(lambda c: list_results(c, attempt.id))
     assert (first.status, second.status) == ("STUCK", "UNANSWERED")
     assert desk.does(store.retry_stuck) == 1
-    assert desk.does(store.list_waiting) == [submission_id]
+    assert desk.does(store.list_waiting) == [(desk.course.registration.id, submission_id)]
     assert desk.does(lambda c: store.begin_grading(c, submission_id))
 
 
@@ -255,7 +254,7 @@ def test_results_show_grade_verdicts_and_explanation(desk: Desk, course: Course)
     attempt = desk.start()
     desk.writes(attempt, "an answer")
     desk.hands_in(attempt)
-    with desk.database.across_tenants() as connection:
+    with desk.course.transaction() as connection:
         row = connection.execute("SELECT sub FROM users WHERE id = %s", (desk.user_id,)).fetchone()
     assert row is not None
     course.grades(type("Whoever", (), {"sub": row[0]})(), fraction=0.5)

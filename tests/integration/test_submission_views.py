@@ -34,7 +34,7 @@ def draft_url(page: Page, place: int = 0) -> str:
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """What workers were told: there is no broker here, only the wake is looked at."""
     calls: list[list[int]] = []
-    monkeypatch.setattr(views, "wake_grading", lambda ids: calls.append(list(ids)))
+    monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: calls.append(list(ids)))
     return calls
 
 
@@ -60,7 +60,7 @@ def test_a_placement_without_a_quiz_says_so(course: Course) -> None:
 
 def test_a_quiz_without_questions_cannot_be_begun(course: Course) -> None:
     course.has_quiz()
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         connection.execute("DELETE FROM questions")
     page = course.learner().get()
     assert "has not chosen the questions" in page.text
@@ -248,7 +248,7 @@ def test_the_result_says_where_the_score_is(course: Course) -> None:
     assert "On its way to your course's gradebook" in page.text
     assert page.form("[data-next]")["data-next"] == "2"
     for status, words in (("DELIVERED", "In the gradebook"), ("PARKED", "did not take the score")):
-        with course.database.across_tenants() as connection:
+        with course.transaction() as connection:
             connection.execute("UPDATE rewordings SET outcome = 'NOT_WANTED', finished_at = now()")
             connection.execute(
                 "UPDATE deliveries SET status = %s, finished_at = now(), last_error = 'user 7 is not enrolled'",
@@ -307,7 +307,7 @@ def test_the_parts_that_change_come_as_a_fragment(course: Course) -> None:
 def test_an_answer_that_the_machine_cannot_score_waits_for_a_person(course: Course) -> None:
     course.has_quiz(make_question())
     result = handed_in(begun(course), "An answer.")
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         connection.execute("UPDATE submissions SET status = 'STUCK'")
     page = result.person.get()
     assert "could not be scored by the machine" in page.text
@@ -377,7 +377,7 @@ def test_an_instructors_try_is_scored_and_never_sent(course: Course) -> None:
     page = teacher.get("quiz")
     assert "This was a try; it is not sent to the gradebook." in page.text
     assert "Try again" in page.text
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         assert connection.execute("SELECT count(*) FROM deliveries").fetchone() == (0,)
     assert handed_in(page.submit("form[action$='/attempts']"), "Again.").status == 200
     assert result.status == 200
@@ -396,5 +396,5 @@ def test_someone_without_a_role_cannot_begin(course: Course) -> None:
 
 
 def statuses(course: Course) -> list[str]:
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         return [row[0] for row in connection.execute("SELECT status FROM attempts ORDER BY id").fetchall()]

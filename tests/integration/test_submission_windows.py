@@ -16,7 +16,7 @@ NOTICE = "This answer was also changed in another window; both texts are kept, p
 
 @pytest.fixture(autouse=True)
 def _no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "wake_grading", lambda ids: None)
+    monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: None)
 
 
 def two_windows(course: Course) -> tuple[Page, Page]:
@@ -47,7 +47,7 @@ def autosaves(page: Page, answer: str, place: int = 0, **known: str) -> dict[str
 
 
 def stored(course: Course) -> list[str]:
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         rows = connection.execute("SELECT answer FROM submissions ORDER BY question_id").fetchall()
     return [row[0] for row in rows]
 

@@ -12,7 +12,6 @@ import pytest
 
 from config import Settings
 from lti_tool import worker
-from lti_tool.db import Database
 from lti_tool.gradebook import outbox, store
 from lti_tool.gradebook.tasks import explain
 from lti_tool.submissions import tasks
@@ -26,12 +25,16 @@ class Shop:
     """A student's answers to the two questions of a quiz, received, and a workbench with a tiny encoder."""
 
     bench: Workbench
-    database: Database
+    course: Course
     attempt_id: int
     submission_ids: list[int]
 
+    @property
+    def tenant(self) -> int:
+        return self.course.registration.id
+
     def column(self, query: str) -> list[object]:
-        with self.database.across_tenants() as connection:
+        with self.course.transaction() as connection:
             return [row[0] for row in connection.execute(query).fetchall()]  # pyright: ignore[reportArgumentType]
 
 
@@ -39,7 +42,7 @@ class Shop:
 def shop(course: Course, settings: Settings, tiny_encoder_folder: Path) -> Iterator[Shop]:
     quiz_id = course.has_quiz()
     person = course.learner()
-    with course.database.across_tenants() as connection:
+    with course.transaction() as connection:
         session = connection.execute(
             "SELECT resource_link_id, user_id FROM launch_sessions WHERE id = %s", (person.launch_id,)
         ).fetchone()
@@ -57,13 +60,13 @@ def shop(course: Course, settings: Settings, tiny_encoder_folder: Path) -> Itera
             save_draft(connection, attempt_id=attempt.id, question_id=question_id, answer=answer)
         submission_ids = hand_in(connection, attempt.id)
     bench = Workbench(settings.model_copy(update={"grader_model": str(tiny_encoder_folder), "explainer": "template"}))
-    yield Shop(bench, course.database, attempt.id, submission_ids)
+    yield Shop(bench, course, attempt.id, submission_ids)
     bench.database.close()
 
 
 def test_an_answer_gets_grade_verdicts_and_explanation_in_one_step(shop: Shop) -> None:
     first, _ = shop.submission_ids
-    assert tasks.grade(shop.bench, first)
+    assert tasks.grade(shop.bench, shop.tenant, first)
     assert shop.column("SELECT source FROM grades") == ["MODEL"]
     assert shop.column("SELECT count(*) FROM key_point_verdicts") == [2]
     assert shop.column("SELECT source FROM explanations") == ["TEMPLATE"]
@@ -75,8 +78,8 @@ def test_an_answer_gets_grade_verdicts_and_explanation_in_one_step(shop: Shop) -
 
 def test_a_task_that_runs_twice_grades_once(shop: Shop) -> None:
     first, _ = shop.submission_ids
-    assert tasks.grade(shop.bench, first)
-    assert not tasks.grade(shop.bench, first)
+    assert tasks.grade(shop.bench, shop.tenant, first)
+    assert not tasks.grade(shop.bench, shop.tenant, first)
     assert shop.column("SELECT count(*) FROM grades") == [1]
 
 
@@ -84,7 +87,7 @@ def test_eight_workers_at_once_grade_each_answer_once_and_make_one_delivery(shop
     _ = shop.bench.grader
     done: list[bool] = []
     threads = [
-        threading.Thread(target=lambda each=each: done.append(tasks.grade(shop.bench, each)))
+        threading.Thread(target=lambda each=each: done.append(tasks.grade(shop.bench, shop.tenant, each)))
         for each in shop.submission_ids * 4
     ]
     for thread in threads:
@@ -92,7 +95,7 @@ def test_eight_workers_at_once_grade_each_answer_once_and_make_one_delivery(shop
     for thread in threads:
         thread.join(60)
     for each in shop.submission_ids:  # those that found the row taken left it to the sweep
-        tasks.grade(shop.bench, each)
+        tasks.grade(shop.bench, shop.tenant, each)
     assert shop.column("SELECT count(*) FROM grades") == [2]
     assert shop.column("SELECT count(*) FROM deliveries") == [1]
     assert shop.column("SELECT status FROM attempts") == ["GRADED"]
@@ -100,18 +103,18 @@ def test_eight_workers_at_once_grade_each_answer_once_and_make_one_delivery(shop
 
 def test_the_score_is_delivered_only_after_the_last_answer_and_waits_for_explanations(shop: Shop) -> None:
     first, second = shop.submission_ids
-    tasks.grade(shop.bench, first)
+    tasks.grade(shop.bench, shop.tenant, first)
     assert shop.column("SELECT count(*) FROM deliveries") == [0]
-    tasks.grade(shop.bench, second)
+    tasks.grade(shop.bench, shop.tenant, second)
     (given,) = shop.column("SELECT score_given FROM deliveries")
     (graded,) = shop.column("SELECT sum(points) FROM grades")
     assert given == graded
-    with shop.database.across_tenants() as connection:
+    with shop.course.transaction() as connection:
         assert outbox.list_due_deliveries(connection) == []
-    delivery_ids, more = explain(shop.bench)
+    delivery_ids, more = explain(shop.bench, shop.tenant)
     assert not more
-    with shop.database.across_tenants() as connection:
-        assert outbox.list_due_deliveries(connection) == delivery_ids
+    with shop.course.transaction() as connection:
+        assert outbox.list_due_deliveries(connection) == [(shop.tenant, each) for each in delivery_ids]
     assert len(delivery_ids) == 1
 
 
@@ -123,29 +126,29 @@ def test_a_failure_while_grading_leaves_the_answer_received(shop: Shop, monkeypa
 
     monkeypatch.setattr(tasks, "record_model_grade", breaks)
     with pytest.raises(MemoryError):
-        tasks.grade(shop.bench, first)
+        tasks.grade(shop.bench, shop.tenant, first)
     assert shop.column("SELECT count(*) FROM grades") == [0]
-    with shop.database.across_tenants() as connection:
-        assert first in list_waiting(connection)
+    with shop.course.transaction() as connection:
+        assert (shop.tenant, first) in list_waiting(connection)
     monkeypatch.undo()
-    assert tasks.grade(shop.bench, first)
+    assert tasks.grade(shop.bench, shop.tenant, first)
 
 
 def test_without_a_language_model_the_template_stays_and_nothing_waits(shop: Shop) -> None:
     for each in shop.submission_ids:
-        tasks.grade(shop.bench, each)
-    explain(shop.bench)
+        tasks.grade(shop.bench, shop.tenant, each)
+    explain(shop.bench, shop.tenant)
     assert shop.column("SELECT DISTINCT outcome FROM rewordings") == ["NOT_WANTED"]
     assert shop.column("SELECT DISTINCT source FROM explanations") == ["TEMPLATE"]
-    assert explain(shop.bench) == ([], False)
+    assert explain(shop.bench, shop.tenant) == ([], False)
 
 
 def test_what_a_language_model_babbles_is_refused_with_reasons(shop: Shop, tiny_lm_folder: Path) -> None:
     for each in shop.submission_ids:
-        tasks.grade(shop.bench, each)
+        tasks.grade(shop.bench, shop.tenant, each)
     changes = {"explainer": "local", "explainer_model": str(tiny_lm_folder), "explainer_adapter": ""}
     babbling = Workbench(shop.bench.settings.model_copy(update=changes))
-    delivery_ids, _ = explain(babbling)
+    delivery_ids, _ = explain(babbling, shop.tenant)
     babbling.database.close()
     outcomes = shop.column("SELECT DISTINCT outcome FROM rewordings")
     assert set(outcomes) <= {"REFUSED", "NOT_WANTED"}
@@ -157,28 +160,28 @@ def test_what_a_language_model_babbles_is_refused_with_reasons(shop: Shop, tiny_
 
 def test_an_explanation_that_keeps_killing_workers_is_given_up(shop: Shop) -> None:
     for each in shop.submission_ids:
-        tasks.grade(shop.bench, each)
+        tasks.grade(shop.bench, shop.tenant, each)
     for expected in (2, 2, 2, 0):
-        with shop.database.across_tenants() as connection:
+        with shop.course.transaction() as connection:
             assert len(store.begin_rewordings(connection)) == expected
     assert shop.column("SELECT DISTINCT outcome FROM rewordings") == ["FAILED"]
 
 
 def test_two_explain_workers_share_the_work(shop: Shop) -> None:
     for each in shop.submission_ids:
-        tasks.grade(shop.bench, each)
-    with shop.database.across_tenants() as first:
+        tasks.grade(shop.bench, shop.tenant, each)
+    with shop.course.transaction() as first:
         grade_ids = store.begin_rewordings(first)
-    with shop.database.across_tenants() as first:
+    with shop.course.transaction() as first:
         assert len(store.lock_rewordings(first, grade_ids[:1])) == 1
-        with shop.database.across_tenants() as second:
+        with shop.course.transaction() as second:
             assert [item.grade_id for item in store.lock_rewordings(second, grade_ids)] == grade_ids[1:]
 
 
 def test_points_are_the_share_of_the_questions_points(shop: Shop) -> None:
     first, _ = shop.submission_ids
-    tasks.grade(shop.bench, first)
-    with shop.database.across_tenants() as connection:
+    tasks.grade(shop.bench, shop.tenant, first)
+    with shop.course.transaction() as connection:
         row = connection.execute("SELECT fraction, points FROM grades").fetchone()
     assert row is not None
     assert abs(Decimal(str(row[0])) * 5 - row[1]) < Decimal("0.001")
@@ -189,7 +192,7 @@ def test_a_broker_that_is_away_is_noticed_once_and_harms_nothing(
 ) -> None:
     worker.configure(settings.model_copy(update={"broker_url": type(settings.broker_url)("redis://127.0.0.1:1/0")}))
     assert not wake(GRADE, 1)
-    calls: list[int] = []
-    monkeypatch.setattr(worker, "wake", lambda name, each: calls.append(each))
-    wake_each([1, 2, 3])
-    assert calls == [1]
+    calls: list[tuple[int, ...]] = []
+    monkeypatch.setattr(worker, "wake", lambda name, *ids: calls.append(ids))
+    wake_each(GRADE, [(7, 1), (7, 2), (8, 3)])
+    assert calls == [(7, 1)]
