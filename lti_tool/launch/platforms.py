@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg import Connection
 
@@ -132,10 +132,13 @@ def add_platform(
     family: str = "other",
     name: str = "",
     deployment_ids: Iterable[str] = (),
+    login_key: UUID | None = None,
+    source: str = "MANUAL",
 ) -> Registration:
     """Add a platform with our registration there, or update both if issuer and client id are known.
 
-    The deployments named are ACTIVE at once. Raises :class:`PlatformWrong` naming the value that cannot be used.
+    The deployments named are ACTIVE at once. A new registration gets ``login_key`` (else a random one) and ``source``
+    (MANUAL or DYNAMIC), a known one keeps its own. Raises :class:`PlatformWrong` naming the value that cannot be used.
     """
     _check_platform(issuer=issuer, client_id=client_id, family=family)
     for label, url in (("login", auth_login_url), ("token", auth_token_url), ("key set", jwks_url)):
@@ -150,8 +153,9 @@ def add_platform(
     )
     registration_id = fetch_value(
         connection,
-        "INSERT INTO registrations (platform_id, client_id, auth_login_url, auth_token_url, jwks_url)"
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (platform_id, client_id) DO UPDATE SET"
+        "INSERT INTO registrations"
+        " (platform_id, client_id, auth_login_url, auth_token_url, jwks_url, login_key, source)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (platform_id, client_id) DO UPDATE SET"
         " auth_login_url = EXCLUDED.auth_login_url, auth_token_url = EXCLUDED.auth_token_url,"
         " jwks_url = EXCLUDED.jwks_url, disabled_at = NULL RETURNING id",
         platform_id,
@@ -159,6 +163,8 @@ def add_platform(
         auth_login_url,
         auth_token_url,
         jwks_url,
+        login_key or uuid4(),
+        source,
     )
     assert isinstance(registration_id, int)
     # Keys that were cached under an earlier address must not outlive it.
