@@ -7,11 +7,12 @@ PYTHON ?= python3
 TORCH_SOURCE ?= --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu
 ONCE ?=
 TESTS ?= tests
+EXAMPLES ?= 20000
 # Test processes; each may hold the models (about 1.5 GB).
 PROCESSES ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 BIN := .venv/bin
 
-.PHONY: help install demo up doctor test test-next check format schema docs bench lock clean
+.PHONY: help install demo up doctor fuzz test test-next check format schema docs bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -29,13 +30,18 @@ up: install  ## run everything on this machine
 doctor: install  ## look at every part and say what is wrong
 	@$(BIN)/mlquiz doctor
 
+fuzz: install  ## 20,000 mutated tokens and login requests; EXAMPLES=1000 for fewer
+	@MLQUIZ_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal tests/fuzz
+
 test: install  ## all tests; TESTS=tests/unit for some
 	@tools/ensure_chromium.sh
+	@$(BIN)/python tools/install_openedx.py || echo "  the tests against Open edX will fail"
 	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
 
 # The fork of the LTI library has the same import name: put in front of it, it takes its place.
 test-next: install  ## all tests with pylti1p3next in place of pylti1p3
 	@tools/ensure_chromium.sh
+	@$(BIN)/python tools/install_openedx.py || echo "  the tests against Open edX will fail"
 	@[ -d .venv-next ] || $(BIN)/python -m pip install --quiet --no-deps --target .venv-next pylti1p3next==2.0.2
 	@PYTHONPATH=$(CURDIR)/.venv-next MLQUIZ_LTI_LIBRARY=pylti1p3next \
 		$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)

@@ -1,0 +1,93 @@
+"""The two platforms, started once a process, and the scene that every test of the matrix plays in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pytest_httpserver import HTTPServer
+
+from config.settings import Settings
+from lti_tool.db import Database
+from lti_tool.embedded.postgres import EmbeddedPostgres
+from lti_tool.launch import platforms
+from tests.conftest import owner_conninfo_for
+from tests.fake_platform import _launch_database, app, client, database_url
+from tests.matrix.scene import KeyFront, Scene
+from tests.platforms.matrix_platform import MatrixPlatform
+from tests.platforms.open_edx import OpenEdxPlatform
+from tests.platforms.practice import PracticePlatform
+
+__all__ = ["_launch_database", "app", "client", "database_url"]
+
+# The address that the settings of tests give the tool.
+TOOL_URL = "http://localhost:8400"
+
+
+@pytest.fixture(scope="session")
+def practice_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MatrixPlatform]:
+    """The practice LMS, for all tests of this process."""
+    platform = PracticePlatform(tmp_path_factory.mktemp("practice"), TOOL_URL)
+    yield platform
+    platform.stop()
+
+
+@pytest.fixture(scope="session")
+def openedx_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MatrixPlatform]:
+    """Open edX, for all tests of this process."""
+    platform = OpenEdxPlatform(tmp_path_factory.mktemp("openedx"), TOOL_URL)
+    yield platform
+    platform.stop()
+
+
+@pytest.fixture(params=["practice", "openedx"])
+def platform(request: pytest.FixtureRequest) -> MatrixPlatform:
+    """Each of the two platforms in turn."""
+    return cast("MatrixPlatform", request.getfixturevalue(f"{request.param}_platform"))
+
+
+@pytest.fixture(scope="session")
+def _owner(_launch_database: str, postgres: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(owner_conninfo_for(postgres, "launches"), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def scene(
+    platform: MatrixPlatform,
+    httpserver: HTTPServer,
+    database: Database,
+    settings: Settings,
+    app: Flask,
+    client: FlaskClient,
+    _owner: psycopg.Connection,
+) -> Scene:
+    """The platform registered at the tool, its deployment active, its key set behind a front that tests control."""
+    keys = KeyFront(platform, httpserver.url_for("/keys"))
+    httpserver.expect_request("/keys").respond_with_handler(keys.serve)
+    assert settings.base_url == TOOL_URL
+    told = platform.registration
+    with database.across_tenants() as connection:
+        registration = platforms.add_platform(
+            connection,
+            issuer=told.issuer,
+            client_id=told.client_id,
+            auth_login_url=told.auth_login_url,
+            auth_token_url=told.auth_token_url,
+            jwks_url=keys.url,
+            deployment_ids=[told.deployment_id],
+        )
+    return Scene(
+        platform=platform,
+        keys=keys,
+        registration=registration,
+        database=database,
+        owner=_owner,
+        settings=settings,
+        app=app,
+        browser=client,
+    )

@@ -1,0 +1,32 @@
+"""Before anything is altered: what the two platforms really send is accepted."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.matrix.scene import Scene
+
+
+def test_a_learners_launch_as_the_platform_made_it_opens_a_session(scene: Scene) -> None:
+    message = scene.message()
+    scene.assert_launched(scene.post(message.id_token, message.state))
+    (role,) = scene.owner.execute("SELECT role FROM launch_sessions").fetchone() or ("",)
+    assert role == "LEARNER"
+    assert scene.keys.fetches == 1
+
+
+def test_an_instructors_launch_opens_the_instructors_view(scene: Scene) -> None:
+    message = scene.message(role="instructor")
+    scene.assert_launched(scene.post(message.id_token, message.state))
+    (role,) = scene.owner.execute("SELECT role FROM launch_sessions").fetchone() or ("",)
+    assert role == "INSTRUCTOR"
+
+
+def test_adding_content_opens_the_choice_of_quizzes(scene: Scene) -> None:
+    message = scene.message(role="instructor", deep_linking=True)
+    scene.assert_launched(scene.post(message.id_token, message.state))
+
+
+@pytest.mark.parametrize("changes", [{}, {"name": "Somebody"}])
+def test_signing_again_is_as_good_as_the_platforms_own_signature(scene: Scene, changes: dict[str, str]) -> None:
+    scene.assert_launched(scene.launch(changes))
