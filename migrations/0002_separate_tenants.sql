@@ -179,6 +179,10 @@ CREATE TABLE admin_sessions (
 
 ALTER TABLE registrations ADD COLUMN source text NOT NULL DEFAULT 'MANUAL' CHECK (source IN ('MANUAL', 'DYNAMIC'));
 
+-- The administrator looks for the latest events of a platform, and for the number on an error page.
+CREATE INDEX audit_events_registration_id ON audit_events (registration_id, event, at);
+CREATE INDEX audit_events_correlation_id ON audit_events (correlation_id);
+
 -- The second barrier -------------------------------------------------------------------------------------------
 
 -- Views read with the rights of whoever asks, not of their owner.
