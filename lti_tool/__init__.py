@@ -21,6 +21,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from lti_tool import observability, web, worker
     from lti_tool.db import Database
     from lti_tool.gradebook.views import blueprint as gradebook
+    from lti_tool.launch.registration.views import register as register_registration
     from lti_tool.launch.views import register as register_launch
     from lti_tool.questions.views import blueprint as questions
     from lti_tool.secrets import app_secret
@@ -34,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["mlquiz"] = web.Services(settings=settings, database=database, secret=app_secret(settings))
     web.init_app(app)
     register_launch(app)
+    register_registration(app)
     app.register_blueprint(questions)
     app.register_blueprint(submissions)
     app.register_blueprint(gradebook)
