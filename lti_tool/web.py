@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, current_app, g, make_response, render_template, request
-from flask_babel import Babel
+from flask_babel import Babel, gettext
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -131,7 +131,7 @@ def _refused_page(error: Refused) -> Response:
 def error_page(error: Refused) -> Response:
     """A page with a sentence for the student, one for the instructor, the code, and nothing of the cause."""
     if request.accept_mimetypes.best == "application/json":
-        response = make_response({"code": error.code, "message": error.student_text})
+        response = make_response({"code": error.code, "message": gettext(error.student_text)})
     else:
         response = make_response(render_template("error.html", error=error))
     response.status_code = error.status

@@ -1,6 +1,7 @@
 """What guards the pages behind a launch: whose session it is, what its role may do, whether a form is its own.
 
-A session's cookie is bound to the path of its launch, so two quizzes in two tabs never mix.
+A session's cookie is bound to the path of its launch, so two quizzes in two tabs never mix. Where the browser keeps no
+cookie, the page holds the same secret as a token and sends it along (docs/decisions/0006-launch-without-cookies.md).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from lti_tool.launch.sessions import LaunchSession, find_session
 from lti_tool.web import services
 
 SESSION_COOKIE = "__Secure-launch"
+# What brought a request's secret: the browser's cookie, a script's Authorization header, or a field of a form.
+BY_COOKIE, BY_HEADER, BY_FORM = "cookie", "header", "form"
 SESSION_SECONDS = 12 * 60 * 60
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _Parameters = ParamSpec("_Parameters")
@@ -89,6 +92,16 @@ def csrf_token() -> str:
     return hmac.new(secret.encode(), b"form", hashlib.sha256).hexdigest() if secret else ""
 
 
+def launch_token() -> str:
+    """The token that a page must send along because its browser keeps no cookie; empty where the cookie does it."""
+    return "" if g.get("launch_carrier", BY_COOKIE) == BY_COOKIE else g.get("launch_secret", "")
+
+
+def may_reopen() -> bool:
+    """Whether this page was asked for without any secret: its script may still hold the launch's token."""
+    return g.get("launch_secret_missing", False)
+
+
 def check_csrf() -> None:
     """Raise :class:`FormNotOurs` unless the request carries the launch's token and comes from our own pages.
 
@@ -98,6 +111,11 @@ def check_csrf() -> None:
     expected = csrf_token()
     if not expected or not secrets.compare_digest(sent.encode("utf-8", "replace"), expected.encode()):
         raise FormNotOurs("the form token is missing or wrong")
+    check_not_from_elsewhere()
+
+
+def check_not_from_elsewhere() -> None:
+    """Raise :class:`FormNotOurs` if the browser says that another site or origin sent this request."""
     fetch_site = request.headers.get("Sec-Fetch-Site")
     if fetch_site is not None and fetch_site != "same-origin":
         raise FormNotOurs("the form was sent from another site")
@@ -114,15 +132,34 @@ def allow_any_frame() -> None:
 
 def _load_session() -> LaunchSession:
     launch_id = (request.view_args or {}).get("launch_id")
-    secret = request.cookies.get(SESSION_COOKIE, "")
+    secret, carrier = _sent_secret()
     session = None
     if isinstance(launch_id, UUID) and secret:
         with services().database.across_tenants() as connection:
             session = find_session(connection, launch_id, secret)
     if session is None:
         allow_any_frame()
-        raise SessionMissing("no cookie" if not secret else "the session is over, or the cookie is another's")
+        g.launch_secret_missing = not secret
+        raise SessionMissing("neither cookie nor token" if not secret else "the session is over, or another's")
     g.launch_session = session
-    g.launch_secret = secret
+    g.launch_secret, g.launch_carrier = secret, carrier
     g.frame_ancestors = list(session.frame_ancestors)
     return session
+
+
+def _sent_secret() -> tuple[str, str]:
+    """The secret that came with this request, and what brought it.
+
+    A form proves nothing about who sent it: another site could post the token of its own launch, and have the person
+    answer there. So the browser itself must say that the form is ours. Raises :class:`FormNotOurs`.
+    """
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip(), BY_HEADER
+    if token := request.form.get("launch_token", ""):
+        allow_any_frame()
+        check_not_from_elsewhere()
+        if "Sec-Fetch-Site" not in request.headers and request.headers.get("Origin", "null") == "null":
+            raise FormNotOurs("nothing says that the form with the token is ours")
+        return token, BY_FORM
+    return request.cookies.get(SESSION_COOKIE, ""), BY_COOKIE

@@ -17,16 +17,22 @@ from lti_tool.launch.logins import IssuedLogin, Login, LoginHints
 from lti_tool.launch.platforms import Registration, find_registration_by_login_key, list_registrations
 
 _MAX_PARAMETER = 8192
+_MAX_FRAME_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginRequest:
-    """What a platform sends to begin a login; an absent ``target_link_uri`` is empty."""
+    """What a platform sends to begin a login; an absent ``target_link_uri`` is empty.
+
+    ``storage_target`` is the platform's frame that keeps data for tools (LTI OIDC login with client side
+    postMessages, section 2.1): ``_parent`` or a name.
+    """
 
     issuer: str
     client_id: str | None
     target_link_uri: str
     hints: LoginHints
+    storage_target: str | None
 
 
 def login_request(parameters: MultiDict[str, str]) -> LoginRequest:
@@ -45,6 +51,7 @@ def login_request(parameters: MultiDict[str, str]) -> LoginRequest:
         client_id=_parameter(parameters, "client_id"),
         target_link_uri=_parameter(parameters, "target_link_uri") or "",
         hints=LoginHints(login_hint=login_hint, lti_message_hint=_parameter(parameters, "lti_message_hint")),
+        storage_target=_storage_target(parameters),
     )
 
 
@@ -99,6 +106,13 @@ def _echoed(hints: LoginHints) -> dict[str, str]:
     if hints.lti_message_hint is not None:
         echoed["lti_message_hint"] = hints.lti_message_hint
     return echoed
+
+
+def _storage_target(parameters: MultiDict[str, str]) -> str | None:
+    target = _parameter(parameters, "lti_storage_target")
+    if target is not None and (len(target) > _MAX_FRAME_NAME or not target.isprintable()):
+        raise LoginMalformed("lti_storage_target is too long or unreadable")
+    return target
 
 
 def _parameter(parameters: MultiDict[str, str], name: str) -> str | None:

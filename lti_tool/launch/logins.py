@@ -34,12 +34,16 @@ class IssuedLogin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """A stored login; ``is_expired`` after ten minutes."""
+    """A stored login; ``is_expired`` after ten minutes.
+
+    ``storage_target`` names the platform's frame that may keep the login's secret for a browser without cookies.
+    """
 
     state_hash: bytes
     nonce_hash: bytes
     registration_id: int
     target_link_uri: str
+    storage_target: str | None
     used_at: datetime | None
     is_expired: bool
 
@@ -57,14 +61,21 @@ def sha256(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def issue_login(connection: Connection, registration_id: int, target_link_uri: str, hints: LoginHints) -> IssuedLogin:
+def issue_login(
+    connection: Connection,
+    registration_id: int,
+    target_link_uri: str,
+    hints: LoginHints,
+    storage_target: str | None = None,
+) -> IssuedLogin:
     """Store a new login for ten minutes and forget those of an hour ago."""
     binding = secrets.token_urlsafe(32)
     state = f"{binding}.{_packed(hints)}"
     nonce = secrets.token_urlsafe(32)
     connection.execute(
-        "INSERT INTO logins (state_hash, nonce_hash, registration_id, target_link_uri) VALUES (%s, %s, %s, %s)",
-        (sha256(state), sha256(nonce), registration_id, target_link_uri),
+        "INSERT INTO logins (state_hash, nonce_hash, registration_id, target_link_uri, storage_target)"
+        " VALUES (%s, %s, %s, %s, %s)",
+        (sha256(state), sha256(nonce), registration_id, target_link_uri, storage_target),
     )
     purge(connection)
     return IssuedLogin(state=state, nonce=nonce, cookie_name=cookie_name(state), cookie_value=binding)
@@ -83,7 +94,7 @@ def find_login(connection: Connection, state: str) -> Login | None:
     return fetch_one(
         connection,
         Login,
-        "SELECT state_hash, nonce_hash, registration_id, target_link_uri, used_at,"
+        "SELECT state_hash, nonce_hash, registration_id, target_link_uri, storage_target, used_at,"
         " created_at <= now() - interval '10 minutes' AS is_expired FROM logins WHERE state_hash = %s",
         sha256(state),
     )
@@ -108,9 +119,14 @@ def cookie_name(state: str) -> str:
     return f"__Secure-state-{sha256(state).hex()[:16]}"
 
 
-def is_of_this_browser(state: str, cookie: str | None) -> bool:
-    """Whether the cookie is the one that was set together with the state."""
-    return cookie is not None and secrets.compare_digest(sha256(cookie), sha256(state.partition(".")[0]))
+def storage_key(state: str) -> str:
+    """The key under which the platform's frame keeps the secret of this state."""
+    return f"mlquiz-state-{sha256(state).hex()[:32]}"
+
+
+def is_of_this_browser(state: str, kept: str | None) -> bool:
+    """Whether what this browser kept, in its cookie or in the platform's frame, was given out with the state."""
+    return kept is not None and secrets.compare_digest(sha256(kept), sha256(state.partition(".")[0]))
 
 
 def hints_of(state: str) -> LoginHints | None:

@@ -20,37 +20,30 @@ import structlog
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from psycopg import Connection
-from werkzeug.exceptions import RequestEntityTooLarge
 
-from lti_tool.launch import access, logins, platforms
-from lti_tool.launch.access import check_csrf, csrf_token, current_session, with_session
+from lti_tool.launch import access, logins, platform_storage, platforms
+from lti_tool.launch.access import check_csrf, csrf_token, current_session, launch_token, may_reopen, with_session
 from lti_tool.launch.audit import record_event
 from lti_tool.launch.errors import (
     AlreadyLaunched,
     CookieMissing,
-    LaunchNotAForm,
     LaunchRefused,
-    LaunchTooLarge,
     LoginTargetWrong,
-    PlatformSaidNo,
     RegistrationDisabled,
-    StateExpired,
-    StateMissing,
-    StateUnknown,
-    TokenMalformed,
-    TokenMissing,
     TooManyLogins,
 )
-from lti_tool.launch.id_token import MAX_TOKEN_BYTES, read_token
+from lti_tool.launch.form_opens import FormOpens, redirect_by_form
+from lti_tool.launch.id_token import read_token
 from lti_tool.launch.key_sets import KeySets
 from lti_tool.launch.keys import ensure_key, public_jwks
+from lti_tool.launch.launch_requests import is_of_this_browser, launch_form, open_login, restart_address
 from lti_tool.launch.launches import LAUNCH_PATH, Launch, is_launch_url
-from lti_tool.launch.login_requests import authentication_url, login_request, registration_for, restart_url
+from lti_tool.launch.login_requests import authentication_url, login_request, registration_for
 from lti_tool.launch.protocol import launch_from_token
 from lti_tool.launch.rates import MinuteLimit
 from lti_tool.launch.sessions import checked_deployment, start_session
 from lti_tool.platform_http import PlatformHttp
-from lti_tool.web import services
+from lti_tool.web import error_page, services
 
 __all__ = ["blueprint", "check_csrf", "csrf_token", "current_session", "register", "with_session"]
 
@@ -77,7 +70,9 @@ def register(app: Flask) -> None:
         key_sets=KeySets(common.database, PlatformHttp(common.settings)), login_limit=MinuteLimit(LOGINS_PER_MINUTE)
     )
     app.register_blueprint(blueprint)
-    app.context_processor(lambda: {"csrf_token": csrf_token})
+    app.wsgi_app = FormOpens(app.wsgi_app)
+    app.after_request(redirect_by_form)
+    app.context_processor(lambda: {"csrf_token": csrf_token, "launch_token": launch_token, "may_reopen": may_reopen})
 
 
 def _audited(view: Callable[_Parameters, ResponseReturnValue]) -> Callable[_Parameters, ResponseReturnValue]:
@@ -126,7 +121,8 @@ def _record(connection: Connection, event: str, *, detail: str = "", user_id: in
 def login(login_key: UUID | None) -> ResponseReturnValue:
     """Third-party initiated login (LTI security framework 1.0 section 5.1.1): on to the platform's own login.
 
-    Each registration has its own address; the one without a key serves platforms that cannot hold it.
+    Each registration has its own address; the one without a key serves platforms that cannot hold it. Where the
+    platform can keep data for us, a page first sees whether this browser needs that.
     """
     if not _launch_services().login_limit.allows(request.remote_addr or ""):
         raise TooManyLogins("too many logins from one address")
@@ -140,8 +136,15 @@ def login(login_key: UUID | None) -> ResponseReturnValue:
     if not is_launch_url(asked.target_link_uri, base_url):
         raise LoginTargetWrong("target_link_uri is missing or not our launch address")
     with services().database.transaction(registration.id) as connection:
-        issued = logins.issue_login(connection, registration.id, asked.target_link_uri, asked.hints)
-    response = redirect(authentication_url(registration, issued, asked.hints, f"{base_url}{LAUNCH_PATH}"), 302)
+        issued = logins.issue_login(
+            connection, registration.id, asked.target_link_uri, asked.hints, asked.storage_target
+        )
+    next_url = authentication_url(registration, issued, asked.hints, f"{base_url}{LAUNCH_PATH}")
+    if asked.storage_target is None:
+        response = make_response(redirect(next_url, 302))
+    else:
+        access.allow_any_frame()
+        response = platform_storage.login_page(issued, next_url, registration, asked.storage_target)
     response.set_cookie(
         issued.cookie_name,
         issued.cookie_value,
@@ -161,62 +164,34 @@ def login(login_key: UUID | None) -> ResponseReturnValue:
 @blueprint.post(LAUNCH_PATH)
 @_audited
 def launch() -> ResponseReturnValue:
-    """The platform's answer (section 5.1.1.3): verified, it opens a session and leads to its first page."""
-    id_token, state = _launch_form()
-    login, registration = _login_of(state)
+    """The platform's answer (section 5.1.1.3): verified, it opens a session and leads to its first page.
+
+    A browser without the login's cookie first gets a page that asks the platform's frame for the login's secret and
+    posts the launch once more, with that proof; its session is carried by a token.
+    """
+    id_token, state = launch_form()
+    login, registration = open_login(state)
+    is_proven = is_of_this_browser(state, login, registration)
     launched = _verified(id_token, login, registration)
+    if not is_proven:
+        with services().database.transaction(registration.id) as connection:
+            _record(connection, "storage-asked", detail=launched.message_type)
+        access.allow_any_frame()
+        return platform_storage.launch_page(
+            id_token, state, login, registration, restart_address(state, login, registration)
+        )
     with services().database.transaction(registration.id) as connection:
         if not logins.use_login(connection, login.state_hash):
             raise AlreadyLaunched("the state was used a moment ago")
         session_id, secret = start_session(connection, launched, registration)
         _record(connection, "launch", detail=launched.message_type)
     base_url = services().settings.base_url
+    base_path = urlsplit(base_url).path
+    if platform_storage.PROOF_HEADER in request.headers:
+        return jsonify(location=f"{base_path}/launches/{session_id}/", token=secret)
     response = redirect(f"{base_url}/launches/{session_id}/", 303)
-    access.set_session_cookie(response, session_id, secret, base_path=urlsplit(base_url).path)
+    access.set_session_cookie(response, session_id, secret, base_path=base_path)
     return response
-
-
-def _launch_form() -> tuple[str, str]:
-    """``id_token`` and ``state`` of a launch, or the refusal that their absence or the platform's error means."""
-    request.max_content_length = MAX_TOKEN_BYTES
-    if (request.content_length or 0) > MAX_TOKEN_BYTES:
-        raise LaunchTooLarge(f"{request.content_length} bytes")
-    if request.mimetype != "application/x-www-form-urlencoded":
-        raise LaunchNotAForm("not application/x-www-form-urlencoded")
-    try:
-        form = request.form
-    except RequestEntityTooLarge as error:
-        raise LaunchTooLarge("more than the limit, without a length") from error
-    if form.get("error"):
-        raise PlatformSaidNo("the platform sent an error instead of a token")
-    for name, missing in (("id_token", TokenMissing), ("state", StateMissing)):
-        if not form.get(name):
-            raise missing(f"no {name}")
-        if len(form.getlist(name)) > 1:
-            raise TokenMalformed(f"{name} is repeated")
-    return form["id_token"], form["state"]
-
-
-def _login_of(state: str) -> tuple[logins.Login, platforms.Registration]:
-    """The login that this launch answers, if it is of this browser, and its registration."""
-    with services().database.across_tenants() as connection:
-        login = logins.find_login(connection, state)
-        if login is None:
-            raise StateUnknown("the state was never issued")
-        registration = platforms.get_registration(connection, login.registration_id)
-    g.launch_registration_id, g.launch_nonce_hash = registration.id, login.nonce_hash
-    if login.used_at is not None:
-        raise AlreadyLaunched("the state was used before")
-    if login.is_expired:
-        raise StateExpired("the login is older than ten minutes")
-    if registration.disabled_at is not None:
-        raise RegistrationDisabled("the registration is disabled")
-    if not logins.is_of_this_browser(state, request.cookies.get(logins.cookie_name(state))):
-        raise CookieMissing(
-            "no cookie of this login",
-            restart_url=restart_url(services().settings.base_url, registration, login, logins.hints_of(state)),
-        )
-    return login, registration
 
 
 def _verified(id_token: str, login: logins.Login, registration: platforms.Registration) -> Launch:
@@ -244,6 +219,8 @@ def _verified(id_token: str, login: logins.Login, registration: platforms.Regist
 def cookies_blocked(error: CookieMissing) -> ResponseReturnValue:
     """The way out for browsers that block cookies in frames: the same login in a new window."""
     _log.warning("refused", code=error.code, status=error.status, detail=error.log_detail)
+    if request.accept_mimetypes.best == "application/json":
+        return error_page(error)
     return render_template("launch/cookies_blocked.html", error=error, restart_url=error.restart_url), error.status
 
 

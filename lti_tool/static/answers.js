@@ -1,6 +1,8 @@
 // Saves answers while they are written: a second after typing stops, when a field is left, when the page goes away.
 // Until the server has a text, a copy stays in this browser, and comes back after a crash or a lost connection.
 
+import { authorized } from "./launch_token.js";
+
 const form = document.querySelector("form[data-answers]");
 const words = form.dataset;
 const announcer = document.getElementById("save-announcement");
@@ -91,7 +93,7 @@ class Draft {
       const response = await fetch(this.field.dataset.saveUrl, {
         method: "POST",
         body,
-        headers: { Accept: "application/json" },
+        headers: authorized({ Accept: "application/json" }),
         keepalive: keepalive && body.toString().length < KEEPALIVE_LIMIT,
         signal,
       });

@@ -1,6 +1,8 @@
 // What every page needs: times in the reader's zone, parts that update themselves, forms that are sent once.
 // Nothing here is needed to use the pages; they are plain forms and links without it.
 
+import { authorized } from "./launch_token.js";
+
 document.documentElement.classList.add("has-script");
 
 const language = document.documentElement.lang || undefined;
@@ -34,7 +36,7 @@ function keepUpToDate(region) {
       return;
     }
     try {
-      const response = await fetch(region.dataset.live, { headers: { Accept: "text/html" } });
+      const response = await fetch(region.dataset.live, { headers: authorized({ Accept: "text/html" }) });
       if (response.status === 401 || response.status === 404) {
         if (problem) problem.hidden = false;
         return;
@@ -128,7 +130,36 @@ function addRows(button) {
   });
 }
 
+/** A quiz that is open in a new window leaves a note here. */
+function noteTheWindow(link) {
+  link.addEventListener("click", () => {
+    const note = document.querySelector("[data-window-open]");
+    link.closest("[data-way-out]").hidden = true;
+    link.classList.remove("button--main");
+    note.querySelector(".actions").append(link);
+    note.hidden = false;
+  });
+}
+
+for (const link of document.querySelectorAll("[data-opens-window]")) noteTheWindow(link);
+/** A day and time is typed in the reader's own time: say how far that is from UTC then, and name the zone. */
+function tellOffset(input) {
+  const offset = document.getElementById(input.dataset.offset);
+  const zone = input.closest(".field")?.querySelector("[data-zone]");
+  const tell = () => {
+    const moment = input.valueAsNumber ? new Date(input.value) : new Date();
+    offset.value = String(moment.getTimezoneOffset());
+    if (!zone) return;
+    const parts = new Intl.DateTimeFormat(language, { timeZoneName: "long" }).formatToParts(moment);
+    zone.textContent = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
+  };
+  input.addEventListener("input", tell);
+  input.form.addEventListener("submit", tell);
+  tell();
+}
+
 for (const region of document.querySelectorAll("[data-live]")) keepUpToDate(region);
+for (const input of document.querySelectorAll("[data-offset]")) tellOffset(input);
 for (const form of document.querySelectorAll("form[method=post]")) sendOnce(form);
 for (const input of document.querySelectorAll("[data-filter]")) filterWhileTyping(input);
 for (const button of document.querySelectorAll("[data-add-row]")) addRows(button);
