@@ -17,6 +17,7 @@ from lti_tool.embedded.postgres import EmbeddedPostgres
 from lti_tool.launch import platforms
 from tests.conftest import owner_conninfo_for
 from tests.fake_platform import _launch_database, app, client, database_url
+from tests.matrix.rows import documented_rows, row_of
 from tests.matrix.scene import KeyFront, Scene
 from tests.platforms.matrix_platform import MatrixPlatform
 from tests.platforms.open_edx import OpenEdxPlatform
@@ -58,6 +59,7 @@ def _owner(_launch_database: str, postgres: EmbeddedPostgres) -> Iterator[psycop
 
 @pytest.fixture
 def scene(
+    request: pytest.FixtureRequest,
     platform: MatrixPlatform,
     httpserver: HTTPServer,
     database: Database,
@@ -90,4 +92,5 @@ def scene(
         settings=settings,
         app=app,
         browser=client,
+        documented=documented_rows().get(row_of(request.node.name)),
     )

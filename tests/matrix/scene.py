@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from psycopg import sql
 from werkzeug import Request, Response
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from config.settings import Settings
@@ -61,6 +62,8 @@ class Scene:
     settings: Settings
     app: Flask
     browser: FlaskClient
+    # What docs/reference/refused-launches.md says of the row that the test is about: statuses and codes.
+    documented: tuple[set[int], set[str]] | None = None
     before: dict[str, int] = field(default_factory=dict)
 
     # --- the walk -----------------------------------------------------------------------------------------------
@@ -81,14 +84,15 @@ class Scene:
         """The platform's own login request, altered in ``changes``, sent to the tool."""
         asked: dict[str, Any] = self.platform.login_request(role, deep_linking=deep_linking) | dict(changes or {})
         self.before = self.rows()
-        parameters = {name: value for name, value in asked.items() if value is not ABSENT}
+        parameters = MultiDict({name: value for name, value in asked.items() if value is not ABSENT})
         return (client or self.browser).get(path, query_string=parameters)
 
     def message(
         self, *, role: Role = "learner", deep_linking: bool = False, client: FlaskClient | None = None
     ) -> PlatformMessage:
         """Login, then the platform's answer: its message, for us to alter."""
-        response = self.login(role=role, deep_linking=deep_linking, client=client)
+        # Without the platform's storage the cookie alone ties the launch to the browser.
+        response = self.login({"lti_storage_target": ABSENT}, role=role, deep_linking=deep_linking, client=client)
         assert response.status_code == 302, response.text
         fields = self.platform.answer(response.location)
         query = dict(parse_qsl(urlsplit(response.location).query))
@@ -112,6 +116,11 @@ class Scene:
         """A whole launch whose claims or header are altered before the platform signs them."""
         message = self.message(role=role, deep_linking=deep_linking)
         return self.post(message.signed(changes, header=header), message.state)
+
+    def launch_with(self, make: Callable[[PlatformMessage], str]) -> TestResponse:
+        """A whole launch whose token is what ``make`` makes of the platform's message."""
+        message = self.message()
+        return self.post(make(message), message.state)
 
     # --- what came of it ----------------------------------------------------------------------------------------
 
@@ -140,6 +149,9 @@ class Scene:
         ``also``: tables that got one row more, because this refusal leaves something to do.
         """
         assert (response.status_code, code in response.text) == (status, True), f"{response.status} {response.text}"
+        if self.documented:
+            assert status in self.documented[0]
+            assert code in self.documented[1]
         assert re.search(r"<code>[0-9a-f]{12}</code>", response.text)
         assert 'role="alert"' in response.text
         for secret in ("Traceback", "id_token=", "Mateo", "Ada", "eyJ", "nonce"):
@@ -152,12 +164,12 @@ class Scene:
         assert self.events()[-1] == code
         self.before = self.rows()
 
-    def assert_launched(self, response: TestResponse) -> str:
-        """The launch opened exactly one session; its first page, as text."""
+    def assert_launched(self, response: TestResponse) -> TestResponse:
+        """The launch opened exactly one session; its first page."""
         assert response.status_code == 303, response.text
         after = self.rows()
         assert after["launch_sessions"] == self.before["launch_sessions"] + 1
         assert self.events()[-1] == "launch"
         page = self.browser.get(response.location, follow_redirects=True)
         assert page.status_code == 200, page.text
-        return page.text
+        return page
