@@ -15,7 +15,8 @@
     │   ├── NotFound             404
     │   ├── AlreadyDone          409 e.g. the attempt was handed in before
     │   └── Unusable             422 what was sent cannot be used: the message names the field
-    └── DeliveryError            a Score did not arrive; ``permanent`` tells giving up from trying again
+    └── ServiceError             a platform's service did not do what was asked; ``permanent`` tells giving up from
+                                 trying again (gradebook/errors.py has its causes)
 """
 
 from __future__ import annotations
@@ -108,10 +109,18 @@ class Unusable(Refused):
     code = "INPUT"
 
 
-class DeliveryError(ToolError):
-    """A Score did not arrive. ``permanent``: trying again will not help, a person must mend it."""
+class ServiceError(ToolError):
+    """A platform's service did not do what was asked. ``permanent``: trying again will not help, a person must mend it.
 
-    def __init__(self, message: str, *, permanent: bool, retry_after_seconds: float | None = None) -> None:
+    ``retry_after_seconds``: when the platform wants to be asked again, ``None`` where it does not say.
+    """
+
+    permanent = True
+
+    def __init__(
+        self, message: str, *, permanent: bool | None = None, retry_after_seconds: float | None = None
+    ) -> None:
         super().__init__(message)
-        self.permanent = permanent
+        if permanent is not None:
+            self.permanent = permanent
         self.retry_after_seconds = retry_after_seconds

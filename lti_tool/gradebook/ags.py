@@ -7,44 +7,45 @@ is a number, comments are plain text, and on Moodle only final scores are sent (
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from requests.utils import parse_header_links
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from lti_tool.errors import DeliveryError
-from lti_tool.launch.launches import one_line
-from lti_tool.launch.platforms import Registration, origin_of
+from lti_tool.errors import ServiceError
+from lti_tool.gradebook.errors import AttemptsExhausted, ClockBehind, PermissionMissing, ServiceMissing, StaleTimestamp
+from lti_tool.gradebook.line_items import LINE_ITEM_READ_SCOPE, LINE_ITEM_SCOPE, LineItem, LineItemClient
+from lti_tool.gradebook.services import extended_path, parsed, said_by, with_reason
 from lti_tool.launch.protocol import iso_milliseconds, score_message
-from lti_tool.launch.tokens import TokenSource
-from lti_tool.platform_http import AddressNotAllowed, PlatformError, PlatformHttp, PlatformRefused, PlatformResponse
+from lti_tool.platform_http import PlatformRefused
+
+__all__ = [
+    "LINE_ITEM_READ_SCOPE",
+    "LINE_ITEM_SCOPE",
+    "RESULT_SCOPE",
+    "SCORE_SCOPE",
+    "AgsClient",
+    "LineItem",
+    "Result",
+    "Score",
+    "plain_comment",
+]
 
 SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 RESULT_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly"
-LINE_ITEM_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem"
-LINE_ITEM_READ_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem.readonly"
 MAX_COMMENT = 4000
 _CANVAS_SUBMISSION = "https://canvas.instructure.com/lti/submission"
-_MAX_PAGES = 20
-_BUSY_STATUSES = frozenset({408, 425, 429})
-
-
-class StaleTimestamp(DeliveryError):
-    """The gradebook holds something as new or newer for this user: read the result, then send with a later time."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, permanent=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What is sent for one user (AGS 2.0 section 3.4.4). ``submitted_at`` decides about lateness, not ``timestamp``."""
+    """What is sent for one user (AGS 2.0 section 3.4.4). ``submitted_at`` decides about lateness, not ``timestamp``.
+
+    ``submission_url`` opens the answer that earned the score, for gradebooks that keep such an address; it is given
+    when the answer was handed in since the last score, and counts as a submission there.
+    """
 
     user_sub: str
     score_given: Decimal
@@ -52,6 +53,7 @@ class Score:
     comment: str | None
     timestamp: datetime
     submitted_at: datetime | None = None
+    submission_url: str | None = None
     activity_progress: str = "Completed"
     grading_progress: str = "FullyGraded"
 
@@ -66,17 +68,6 @@ class Result:
     comment: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineItem:
-    """A gradebook column."""
-
-    url: str
-    label: str
-    score_maximum: Decimal | None
-    resource_link_id: str | None
-    tag: str | None
-
-
 class _ResultEntry(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, coerce_numbers_to_str=True)
 
@@ -86,115 +77,78 @@ class _ResultEntry(BaseModel):
     comment: str | None = None
 
 
-class _LineItemEntry(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, coerce_numbers_to_str=True)
-
-    id: str
-    label: str = ""
-    score_maximum: Decimal | None = Field(None, alias="scoreMaximum")
-    resource_link_id: str | None = Field(None, alias="resourceLinkId")
-    tag: str | None = None
-
-
 _RESULTS = TypeAdapter(list[_ResultEntry])
-_LINE_ITEMS = TypeAdapter(list[_LineItemEntry])
 
 
-class AgsClient:
-    """The gradebook services of one registration. All methods raise :class:`DeliveryError`."""
-
-    def __init__(self, registration: Registration, http: PlatformHttp, tokens: TokenSource) -> None:
-        self._registration = registration
-        self._http = http
-        self._tokens = tokens
+class AgsClient(LineItemClient):
+    """The gradebook services of one registration. All methods raise :class:`ServiceError`."""
 
     def post_score(self, line_item_url: str, score: Score) -> None:
-        """Send a score (AGS 2.0 section 3.4). Raises :class:`StaleTimestamp` if the gradebook has a newer one."""
+        """Send a score (AGS 2.0 section 3.4), at the time that the platform's clock has.
+
+        Raises :class:`StaleTimestamp` if the gradebook has a newer one.
+        """
         if self._registration.family == "moodle" and score.grading_progress != "FullyGraded":
-            raise DeliveryError("Moodle erases the grade when it is sent a score that is not final", permanent=True)
-        body = _score_body(score, is_canvas=self._registration.family == "canvas")
+            raise ServiceError("Moodle erases the grade when it is sent a score that is not final")
         url = extended_path(line_item_url, "scores")
-        self._asked(
-            (SCORE_SCOPE,),
-            lambda bearer: self._http.post(
-                url, body, content_type="application/vnd.ims.lis.v1.score+json", bearer=bearer
-            ),
-        )
+        lag = self._http.lag_of(url)
+        try:
+            self._post(url, _earlier(score, lag))
+        except ClockBehind:
+            # The answer told us the platform's time.
+            lag = self._http.lag_of(url)
+            if not lag:
+                raise
+            self._post(url, _earlier(score, lag))
+        except AttemptsExhausted:
+            if score.submission_url is None:
+                raise
+            # The score still counts where no further submission is taken.
+            self._post(url, replace(_earlier(score, lag), submission_url=None))
 
     def get_result(self, line_item_url: str, user_sub: str) -> Result | None:
         """What the gradebook holds for a user (AGS 2.0 section 3.3); ``None`` if it has no entry."""
         url = extended_path(line_item_url, "results", user_id=user_sub)
         try:
             pages = list(self._pages(url, (RESULT_SCOPE,), "application/vnd.ims.lis.v2.resultcontainer+json"))
-        except _Missing:
+        except ServiceMissing:
             return None
-        for entry in (entry for page in pages for entry in _entries(_RESULTS, page)):
+        for entry in (entry for page in pages for entry in parsed(_RESULTS, page)):
             # Not every platform obeys the filter.
             if entry.user_id == user_sub:
                 return Result(user_sub=user_sub, score=entry.score, maximum=entry.maximum, comment=entry.comment)
         return None
 
-    def find_line_item(
-        self, line_items_url: str, *, resource_link_id: str, scopes: Collection[str], tag: str | None = None
-    ) -> LineItem | None:
-        """The column of a placement among those of the course; with several, the one with ``tag``, else the first.
-
-        ``scopes`` are those that the launch granted: a token is asked for the least of them that will do.
-        """
-        scope = LINE_ITEM_READ_SCOPE if LINE_ITEM_READ_SCOPE in scopes else LINE_ITEM_SCOPE
-        url = _with_query(line_items_url, resource_link_id=resource_link_id, limit="100")
-        pages = self._pages(url, (scope,), "application/vnd.ims.lis.v2.lineitemcontainer+json")
-        found = [
-            LineItem(
-                url=entry.id,
-                label=entry.label,
-                score_maximum=entry.score_maximum,
-                resource_link_id=entry.resource_link_id,
-                tag=entry.tag,
-            )
-            for page in pages
-            for entry in _entries(_LINE_ITEMS, page)
-            if entry.resource_link_id == resource_link_id and origin_of(entry.id)
-        ]
-        return next((item for item in found if tag is not None and item.tag == tag), found[0] if found else None)
-
-    def _pages(self, url: str, scopes: tuple[str, ...], accept: str) -> Iterator[PlatformResponse]:
-        for _ in range(_MAX_PAGES):
-            page_url = url
-            response = self._asked(scopes, lambda bearer: self._http.get(page_url, accept=accept, bearer=bearer))  # noqa: B023
-            yield response
-            following = next_page(response)
-            if following is None:
-                return
-            url = following
-
-    def _asked(self, scopes: tuple[str, ...], ask: Callable[[str], PlatformResponse]) -> PlatformResponse:
-        """Ask with a token; one that is no longer taken is renewed once."""
-        bearer = self._bearer(scopes)
-        try:
-            try:
-                return ask(bearer)
-            except PlatformRefused as error:
-                if error.status != 401:
-                    raise
-            self._tokens.drop(self._registration, scopes, bearer)
-            return ask(self._bearer(scopes))
-        except PlatformError as error:
-            raise _delivery_error(error) from error
-
-    def _bearer(self, scopes: tuple[str, ...]) -> str:
-        try:
-            return self._tokens.get(self._registration, scopes)
-        except PlatformError as error:
-            raise _token_error(error) from error
+    def _post(self, url: str, score: Score) -> None:
+        body = _score_body(score, is_canvas=self._registration.family == "canvas")
+        self._asked(
+            (SCORE_SCOPE,),
+            lambda bearer: self._http.post(
+                url, body, content_type="application/vnd.ims.lis.v1.score+json", bearer=bearer
+            ),
+            _why_not_taken,
+        )
 
 
 # What is sent -----------------------------------------------------------------------------------------------------
 
 
+def _earlier(score: Score, lag: timedelta) -> Score:
+    """The score by a clock that is behind ours by ``lag``."""
+    submitted_at = score.submitted_at and score.submitted_at - lag
+    return replace(score, timestamp=score.timestamp - lag, submitted_at=submitted_at)
+
+
 def _score_body(score: Score, *, is_canvas: bool) -> bytes:
     more: dict[str, Any] = {}
-    extension: dict[str, Any] = {"new_submission": False, "preserve_score": True, "prioritize_non_tool_grade": True}
+    # Canvas takes type and address of a submission with a new one only, and counts each of those as an attempt.
+    extension: dict[str, Any] = {
+        "new_submission": score.submission_url is not None,
+        "preserve_score": True,
+        "prioritize_non_tool_grade": True,
+    }
+    if score.submission_url is not None:
+        extension |= {"submission_type": "basic_lti_launch", "submission_data": score.submission_url}
     if score.submitted_at is not None:
         # Never later than the score itself: Canvas refuses what lies in the future.
         submitted_at = iso_milliseconds(min(score.submitted_at, score.timestamp))
@@ -221,109 +175,32 @@ def plain_comment(text: str, limit: int = MAX_COMMENT) -> str:
     return kept if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
 
 
-def extended_path(url: str, name: str, **query: str) -> str:
-    """A line item's address with ``/name`` at the end of its path; Moodle's addresses carry a query, which stays."""
-    parts = urlsplit(url)
-    return _with_query(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}", fragment="")), **query)
-
-
-def _with_query(url: str, **values: str) -> str:
-    parts = urlsplit(url)
-    added = urlencode(values)
-    query = "&".join(part for part in (parts.query, added) if part)
-    return urlunsplit(parts._replace(query=query, fragment=""))
-
-
 # What comes back --------------------------------------------------------------------------------------------------
 
 
-def _entries(adapter: TypeAdapter[list[Any]], response: PlatformResponse) -> list[Any]:
-    try:
-        return adapter.validate_python(response.json())
-    except (ValidationError, PlatformRefused) as error:
-        raise DeliveryError("The LMS answered with something that is no list of results", permanent=False) from error
-
-
-def next_page(response: PlatformResponse) -> str | None:
-    """The next page of a list, if the platform links one on its own host; Moodle quotes ``rel`` with curly quotes."""
-    header = response.headers.get("Link", "").replace("â\x80\x9c", '"').replace("â\x80\x9d", '"')
-    for link in parse_header_links(header.translate({0x201C: '"', 0x201D: '"'})) if header else ():
-        target = urljoin(response.url, link.get("url", ""))
-        if link.get("rel", "").lower() == "next" and origin_of(target) == origin_of(response.url):
-            return target
-    return None
-
-
-class _Missing(DeliveryError):
-    """404: the line item, or the entry asked for, does not exist."""
-
-
-def _delivery_error(error: PlatformError) -> DeliveryError:
-    """What an answer means for the outbox: wait, ask a person, or look at what the gradebook holds."""
-    if not isinstance(error, PlatformRefused):
-        return DeliveryError(str(error), permanent=isinstance(error, AddressNotAllowed))
-    said = one_line(error.excerpt, 200)
-    if error.status == 409 or (error.status == 400 and _is_about_time(said)):
+def _why_not_taken(error: PlatformRefused) -> ServiceError | None:
+    """What a refusal means for the outbox: wait, ask a person, or look at what the gradebook holds."""
+    said = said_by(error).lower()
+    if error.status == 409 or (error.status == 400 and _is_older(said)):
         return StaleTimestamp("The gradebook holds a newer entry for this student.")
-    if _is_busy(error):
-        return DeliveryError(
-            f"The LMS is busy or out of order ({error.status}).",
-            permanent=False,
-            retry_after_seconds=retry_after_seconds(error.headers.get("Retry-After")),
-        )
-    if error.status == 401:
-        return DeliveryError("The LMS does not accept the tool's access token.", permanent=False)
+    if error.status == 400 and "in the future" in said:
+        return ClockBehind("The clock of the LMS is behind that of the tool.")
+    if error.is_passing or error.status == 401:
+        return None
     if error.status in {404, 410}:
-        return _Missing("The gradebook column no longer exists in the LMS (404). Add the quiz again.", permanent=True)
+        return ServiceMissing("The gradebook column no longer exists in the LMS (404). Add the quiz again.")
+    if error.status == 422 and "attempts" in said:
+        return AttemptsExhausted(with_reason("The LMS takes no score: no attempts left there", error))
+    if error.status == 403:
+        sentence = "The LMS does not allow the tool to use this gradebook column: check the tool's permissions there"
+        return PermissionMissing(with_reason(sentence, error))
     reasons = {
         400: "The LMS takes no score for this person: not an enrolled student of the course, or not any more",
-        403: "The LMS does not allow the tool to use this gradebook column: check the tool's permissions there",
-        422: "The LMS refuses the score: not a student, no attempts left there, or the column changed",
+        422: "The LMS refuses the score: not a student, or the column changed",
     }
-    reason = reasons.get(error.status, "The LMS refuses the score")
-    return DeliveryError(f"{reason} ({error.status}{': ' + said if said else ''}).", permanent=True)
+    return ServiceError(with_reason(reasons.get(error.status, "The LMS refuses the score"), error))
 
 
-def _is_about_time(said: str) -> bool:
+def _is_older(said: str) -> bool:
     """Canvas and Open edX say 400 for a timestamp that is not later than what they have."""
-    words = said.lower()
-    return "timestamp" in words and any(
-        word in words for word in ("before", "older", "earlier", "last updated", "newer")
-    )
-
-
-def _is_busy(error: PlatformRefused) -> bool:
-    if error.status in _BUSY_STATUSES or error.status >= 500:
-        return True
-    remaining = error.headers.get("X-Rate-Limit-Remaining", "")
-    is_spent = remaining.strip().startswith(("0", "-"))
-    return error.status == 403 and (is_spent or "rate limit exceeded" in error.excerpt.lower())
-
-
-def _token_error(error: PlatformError) -> DeliveryError:
-    """Why there is no token. Only a missing permission is final: the platform may just not reach our key set."""
-    if isinstance(error, PlatformRefused):
-        if any(code in error.excerpt for code in ("invalid_scope", "unauthorized_client")):
-            return DeliveryError(
-                "The LMS does not let the tool write grades: allow grade services for the tool there.", permanent=True
-            )
-        return DeliveryError(
-            f"The LMS gives the tool no access token ({error.status}).",
-            permanent=False,
-            retry_after_seconds=retry_after_seconds(error.headers.get("Retry-After")),
-        )
-    return DeliveryError(str(error), permanent=isinstance(error, AddressNotAllowed))
-
-
-def retry_after_seconds(value: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or a date, at most an hour; ``None`` without one."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None
+    return "timestamp" in said and any(word in said for word in ("before", "older", "earlier", "last updated", "newer"))

@@ -15,10 +15,12 @@ from psycopg import Connection
 
 from config.settings import Settings
 from lti_tool.db import Database
-from lti_tool.errors import DeliveryError
+from lti_tool.errors import ServiceError
 from lti_tool.gradebook import outbox
-from lti_tool.gradebook.ags import AgsClient, Score, StaleTimestamp
+from lti_tool.gradebook.ags import AgsClient, Score
 from lti_tool.gradebook.comment import comment_text
+from lti_tool.gradebook.errors import StaleTimestamp
+from lti_tool.launch.launches import LAUNCH_PATH
 from lti_tool.launch.platforms import get_registration
 from lti_tool.launch.tokens import TokenSource
 from lti_tool.platform_http import PlatformHttp
@@ -36,6 +38,7 @@ class Delivery:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._database = database
+        self._launch_url = f"{settings.base_url}{LAUNCH_PATH}"
         self._http = PlatformHttp(settings)
         self._tokens = TokenSource(self._http, database, app_secret(settings))
 
@@ -52,28 +55,27 @@ class Delivery:
                 return
             try:
                 self._send(connection, work)
-            except DeliveryError as error:
+            except ServiceError as error:
                 self._record_failure(connection, work, error)
             else:
                 outbox.record_delivered(connection, work.id)
                 _log.info("delivered", delivery_id=work.id, attempt_id=work.attempt_id, tries=work.tries)
 
     def _send(self, connection: Connection, work: outbox.DeliveryWork) -> None:
-        """Post the score and read it back. Raises :class:`DeliveryError`."""
+        """Post the score and read it back. Raises :class:`ServiceError`."""
         client = AgsClient(get_registration(connection, work.registration_id), self._http, self._tokens)
         if work.tries > 1 and not work.had_equal_score and self._is_there(client, work):
             return
         try:
-            client.post_score(work.line_item_url, _score_from(work))
+            client.post_score(work.line_item_url, _score_from(work, self._launch_url))
         except StaleTimestamp:
             if not self._is_there(client, work):
                 raise
             return
         if not self._is_there(client, work, unreadable_means=True):
-            raise DeliveryError(
+            raise ServiceError(
                 "The gradebook took the score but shows another one: it was changed or locked there."
-                " Unlock it in the LMS, or leave it as it is.",
-                permanent=True,
+                " Unlock it in the LMS, or leave it as it is."
             )
 
     def _is_there(self, client: AgsClient, work: outbox.DeliveryWork, *, unreadable_means: bool = False) -> bool:
@@ -84,7 +86,7 @@ class Delivery:
         """
         try:
             result = client.get_result(work.line_item_url, work.user_sub)
-        except DeliveryError as error:
+        except ServiceError as error:
             if not (error.permanent or unreadable_means):
                 raise
             _log.warning("result not readable", delivery_id=work.id, error=str(error))
@@ -93,7 +95,7 @@ class Delivery:
             return False
         return abs(result.score / result.maximum - work.score_given / work.score_maximum) <= _TOLERANCE
 
-    def _record_failure(self, connection: Connection, work: outbox.DeliveryWork, error: DeliveryError) -> None:
+    def _record_failure(self, connection: Connection, work: outbox.DeliveryWork, error: ServiceError) -> None:
         _log.warning(
             "not delivered", delivery_id=work.id, tries=work.tries, permanent=error.permanent, error=str(error)
         )
@@ -111,7 +113,9 @@ def wait_before_next(tries: int, retry_after_seconds: float | None = None) -> fl
     return max(backoff * random.uniform(0.75, 1.25), retry_after_seconds or 0.0)
 
 
-def _score_from(work: outbox.DeliveryWork) -> Score:
+def _score_from(work: outbox.DeliveryWork, launch_url: str) -> Score:
+    # After a try that may have arrived the answer is not announced again: it would be another submission.
+    may_be_there = work.tries > 1 and work.had_equal_score
     return Score(
         user_sub=work.user_sub,
         score_given=work.score_given,
@@ -119,6 +123,7 @@ def _score_from(work: outbox.DeliveryWork) -> Score:
         comment=work.comment,
         timestamp=work.score_timestamp,
         submitted_at=work.submitted_at,
+        submission_url=None if may_be_there else f"{launch_url}?quiz={work.quiz_id}&attempt={work.attempt_id}",
         activity_progress="Completed",
         grading_progress="FullyGraded",
     )

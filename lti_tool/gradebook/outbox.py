@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from psycopg import Connection
 
@@ -26,6 +27,7 @@ class DeliveryWork:
     user_id: int
     user_sub: str
     attempt_id: int
+    quiz_id: UUID
     version: int
     score_given: Decimal
     score_maximum: Decimal
@@ -234,9 +236,9 @@ def lock_delivery(connection: Connection, delivery_id: int) -> DeliveryWork | No
         DeliveryWork,
         """
         SELECT deliveries.id, users.registration_id, deliveries.line_item_url, deliveries.user_id,
-            users.sub AS user_sub, deliveries.attempt_id, deliveries.version, deliveries.score_given,
-            deliveries.score_maximum, deliveries.comment, deliveries.submitted_at, deliveries.score_timestamp,
-            deliveries.tries,
+            users.sub AS user_sub, deliveries.attempt_id, attempts.quiz_id, deliveries.version,
+            deliveries.score_given, deliveries.score_maximum, deliveries.comment, deliveries.submitted_at,
+            deliveries.score_timestamp, deliveries.tries,
             EXISTS (
                 SELECT 1 FROM deliveries AS earlier
                 WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
@@ -244,6 +246,7 @@ def lock_delivery(connection: Connection, delivery_id: int) -> DeliveryWork | No
                     AND earlier.score_given / earlier.score_maximum = deliveries.score_given / deliveries.score_maximum
             ) AS had_equal_score
         FROM deliveries JOIN users ON users.id = deliveries.user_id
+        JOIN attempts ON attempts.id = deliveries.attempt_id
         WHERE deliveries.id = %s AND deliveries.status = 'QUEUED' AND deliveries.score_timestamp IS NOT NULL
             AND deliveries.comment IS NOT NULL
         FOR UPDATE OF deliveries SKIP LOCKED

@@ -13,7 +13,7 @@ from werkzeug import Request, Response
 
 from config.settings import Settings
 from lti_tool.db import Database
-from lti_tool.errors import DeliveryError
+from lti_tool.errors import ServiceError
 from lti_tool.gradebook.ags import (
     LINE_ITEM_READ_SCOPE,
     LINE_ITEM_SCOPE,
@@ -22,14 +22,13 @@ from lti_tool.gradebook.ags import (
     SCORE_SCOPE,
     AgsClient,
     Score,
-    StaleTimestamp,
-    extended_path,
     plain_comment,
-    retry_after_seconds,
 )
+from lti_tool.gradebook.errors import StaleTimestamp
+from lti_tool.gradebook.services import extended_path
 from lti_tool.launch import platforms
 from lti_tool.launch.tokens import TokenSource
-from lti_tool.platform_http import PlatformHttp
+from lti_tool.platform_http import PlatformHttp, retry_after_seconds
 from tests.fake_platform import FakePlatform, _launch_database, database_url, platform
 
 __all__ = ["_launch_database", "database_url", "platform"]
@@ -172,7 +171,7 @@ def test_times_of_other_zones_are_sent_as_the_same_moment(moodle: AgsClient, gra
 
 
 def test_a_score_that_is_not_final_never_reaches_moodle(moodle: AgsClient, gradebook: Gradebook) -> None:
-    with pytest.raises(DeliveryError) as refusal:
+    with pytest.raises(ServiceError) as refusal:
         moodle.post_score(gradebook.url, make_score(grading_progress="Pending"))
     assert refusal.value.permanent  # M5
     assert gradebook.requests == []
@@ -227,7 +226,7 @@ def test_what_an_answer_means_for_the_delivery(
     moodle: AgsClient, gradebook: Gradebook, answer: Response, permanent: bool, words: str
 ) -> None:
     gradebook.answers.append(answer)
-    with pytest.raises(DeliveryError, match=words) as refusal:
+    with pytest.raises(ServiceError, match=words) as refusal:
         moodle.post_score(gradebook.url, make_score())
     assert refusal.value.permanent is permanent
     assert not isinstance(refusal.value, StaleTimestamp)
@@ -255,7 +254,7 @@ def test_a_token_that_is_no_longer_taken_is_renewed_once(moodle: AgsClient, grad
     moodle.post_score(gradebook.url, make_score())
     assert [request.headers["Authorization"] for request in gradebook.requests] == ["Bearer token-1", "Bearer token-2"]
     gradebook.answers += [Response("", status=401), Response("", status=401)]
-    with pytest.raises(DeliveryError) as refusal:
+    with pytest.raises(ServiceError) as refusal:
         moodle.post_score(gradebook.url, make_score())
     assert not refusal.value.permanent
     assert len(gradebook.requests) == 4
@@ -278,13 +277,13 @@ def test_without_a_token_only_a_missing_permission_is_final(
     permanent: bool,
 ) -> None:
     httpserver.expect_request("/token.php").respond_with_response(answer)
-    with pytest.raises(DeliveryError) as refusal:
+    with pytest.raises(ServiceError) as refusal:
         make_client(platform, settings, database, "moodle").post_score(platform.registration.issuer, make_score())
     assert refusal.value.permanent is permanent
 
 
 def test_an_unreachable_gradebook_is_worth_another_try(moodle: AgsClient, gradebook: Gradebook) -> None:
-    with pytest.raises(DeliveryError) as refusal:
+    with pytest.raises(ServiceError) as refusal:
         moodle.post_score("http://127.0.0.1:1/item", make_score())
     assert not refusal.value.permanent
 
@@ -294,7 +293,7 @@ def test_a_gradebook_at_a_private_address_is_not(
 ) -> None:
     http = PlatformHttp(settings.model_copy(update={"allow_private_platforms": False}))
     tokens = TokenSource(PlatformHttp(settings), database, SECRET)
-    with pytest.raises(DeliveryError) as refusal:
+    with pytest.raises(ServiceError) as refusal:
         AgsClient(platform.registration, http, tokens).post_score("https://10.0.0.1/item", make_score())
     assert refusal.value.permanent
 
@@ -331,7 +330,7 @@ def test_an_answer_that_is_no_list_of_results_is_tried_again(
     moodle: AgsClient, gradebook: Gradebook, body: str
 ) -> None:
     gradebook.answers.append(Response(body))
-    with pytest.raises(DeliveryError) as refusal:
+    with pytest.raises(ServiceError) as refusal:
         moodle.get_result(gradebook.url, "student-1")
     assert not refusal.value.permanent
 

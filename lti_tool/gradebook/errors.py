@@ -1,0 +1,49 @@
+"""Why a platform's service did not do what was asked: the message is for the instructor.
+
+::
+
+    ServiceError (lti_tool.errors)
+    ├── ServiceAway          no answer, busy or out of order: later
+    │   └── ClockBehind      the platform's clock is behind ours, so what we sent lies in its future
+    ├── StaleTimestamp       the gradebook holds something as new or newer for this user
+    ├── PermissionMissing    the platform does not allow this service, or not this call of it
+    ├── ServiceMissing       404: the column, list or entry asked for does not exist
+    ├── OwnedByPlatform      a column that came with an activity: only the platform removes it
+    └── AttemptsExhausted    the gradebook takes no further submission of this student
+"""
+
+from __future__ import annotations
+
+from lti_tool.errors import ServiceError
+
+
+class ServiceAway(ServiceError):
+    """No answer, busy or out of order: worth another try."""
+
+    permanent = False
+
+
+class ClockBehind(ServiceAway):
+    """The platform's clock is behind ours: what was sent lies in its future."""
+
+
+class StaleTimestamp(ServiceError):
+    """The gradebook holds something as new or newer for this user: read the result, then send with a later time."""
+
+    permanent = False
+
+
+class PermissionMissing(ServiceError):
+    """The platform does not allow the tool to use this service, or not in this way."""
+
+
+class ServiceMissing(ServiceError):
+    """404: the column, list or entry asked for does not exist (any more)."""
+
+
+class OwnedByPlatform(ServiceError):
+    """The column came with an activity: it lives as long, and only the platform removes it."""
+
+
+class AttemptsExhausted(ServiceError):
+    """The gradebook takes no further submission of this student."""
