@@ -77,6 +77,13 @@ class TokenSource:
                 self._kept[key] = kept
             return kept.text
 
+    def newly_asked(self, registration: Registration, scopes: Iterable[str]) -> str:
+        """A token that is asked for now, whatever is kept, and is not kept: to see whether the platform gives one.
+
+        Raises :class:`~lti_tool.platform_http.PlatformError`.
+        """
+        return self._requested(registration, _cache_key(registration, scopes)[1]).text
+
     def drop(self, registration: Registration, scopes: Iterable[str], token: str) -> None:
         """Forget a token that the platform no longer takes, unless somebody replaced it already."""
         key = _cache_key(registration, scopes)
