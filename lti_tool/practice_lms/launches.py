@@ -33,7 +33,7 @@ def open_activity(slug: str, activity_id: int) -> BaseResponse:
         if activity is None or tool is None:
             raise PageRefused(404, "There is no such activity in this course.")
         intent = add_intent(connection, tool=tool, person=person, activity=activity, document_target=_target())
-    return login_initiation(lms, tool, person, activity, intent.hint)
+    return login_initiation(lms, tool, person, activity, intent.hint, _storage_target())
 
 
 @blueprint.get("/as/<slug>/tools/<int:tool_number>/choose")
@@ -48,7 +48,7 @@ def choose_content(slug: str, tool_number: int) -> BaseResponse:
         if tool is None:
             raise PageRefused(404, "No such tool is registered.")
         intent = add_intent(connection, tool=tool, person=person, activity=None, document_target=_target())
-    return login_initiation(lms, tool, person, None, intent.hint)
+    return login_initiation(lms, tool, person, None, intent.hint, _storage_target())
 
 
 def _person(slug: str) -> Person:
@@ -59,6 +59,11 @@ def _person(slug: str) -> Person:
 
 def _target() -> str:
     return "window" if request.args.get("target") == "window" else "iframe"
+
+
+def _storage_target() -> str | None:
+    """The page around the frame says so if it keeps data for tools (``static/storage.js``)."""
+    return "_parent" if request.args.get("storage") == "_parent" else None
 
 
 @blueprint.route("/auth", methods=["GET", "POST"])

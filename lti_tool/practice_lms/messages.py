@@ -6,6 +6,7 @@ The library builds and signs them; what it has no words for (locale, platform, `
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import redirect, render_template
 from lti1p3platform.message_launch import LTIAdvantageMessageLaunchAbstract
@@ -26,7 +27,12 @@ _DEEP_LINKING_SETTINGS = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_link
 
 
 class PracticeLogin(OIDCLoginAbstract):
-    """Step one: sends the browser to the tool's login address (LTI Core 1.3, Security Framework 5.1.1.1)."""
+    """Step one: sends the browser to the tool's login address (LTI Core 1.3, Security Framework 5.1.1.1).
+
+    ``storage_target`` names the frame that keeps data for the tool (LTI OIDC Login with Client Side postMessages).
+    """
+
+    storage_target: str | None = None
 
     def set_lti_message_hint(self, **kwargs: Any) -> None:
         """Takes ``hint``."""
@@ -36,7 +42,8 @@ class PracticeLogin(OIDCLoginAbstract):
         """The library's address, with ``&`` where the tool's login address has a query of its own."""
         url = super().prepare_preflight_url(user_id)
         login_url = self._registration.get_oidc_login_url() or ""
-        return login_url + "&" + url.removeprefix(login_url + "?") if "?" in login_url else url
+        url = login_url + "&" + url.removeprefix(login_url + "?") if "?" in login_url else url
+        return url if self.storage_target is None else f"{url}&{urlencode({'lti_storage_target': self.storage_target})}"
 
     def get_redirect(self, url: str) -> Response:
         """A GET redirect."""
@@ -67,9 +74,12 @@ class PracticeLaunch(LTIAdvantageMessageLaunchAbstract):
         return render_template("forward.html", action=launch_data["launch_url"], fields=fields)
 
 
-def login_initiation(lms: PracticeLms, tool: Tool, person: Person, activity: Activity | None, hint: str) -> Response:
+def login_initiation(
+    lms: PracticeLms, tool: Tool, person: Person, activity: Activity | None, hint: str, storage_target: str | None
+) -> Response:
     """The redirect that starts a launch of ``activity``, or content selection without one."""
     login = PracticeLogin(current_lti_request(), ToolPlatform(lms=lms, tool=tool))
+    login.storage_target = storage_target
     login.set_lti_message_hint(hint=hint)
     login.set_launch_url(activity.url if activity else tool.deep_link_url)
     return login.initiate_login(person.id)

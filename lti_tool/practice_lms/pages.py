@@ -12,7 +12,7 @@ from lti_tool.practice_lms.errors import PageRefused
 from lti_tool.practice_lms.gradebook import Grade, list_grades
 from lti_tool.practice_lms.lms import current_lms
 from lti_tool.practice_lms.people import COURSE, PEOPLE, STUDENTS, Person, find_person
-from lti_tool.practice_lms.tools import find_tool, list_tools, origin_of
+from lti_tool.practice_lms.tools import Tool, find_tool, list_tools, origin_of
 
 blueprint = Blueprint("pages", __name__)
 
@@ -74,10 +74,16 @@ def activity(slug: str, activity_id: int) -> str:
     person = _person(slug)
     with current_lms().database.transaction() as connection:
         found = find_activity(connection, activity_id)
-    if found is None:
+        tool = find_tool(connection, found.tool_number) if found else None
+    if found is None or tool is None:
         raise PageRefused(404, "There is no such activity in this course.")
     return render_template(
-        "activity.html", person=person, course=COURSE, activity=found, tool_origin=origin_of(found.url)
+        "activity.html",
+        person=person,
+        course=COURSE,
+        activity=found,
+        tool_origin=origin_of(found.url),
+        storage_origins=_storage_origins(tool),
     )
 
 
@@ -100,7 +106,13 @@ def add_activity(slug: str) -> str:
         tools=tools,
         tool=chosen,
         tool_origin=origin_of(chosen.deep_link_url) if chosen else "",
+        storage_origins=_storage_origins(chosen) if chosen else "",
     )
+
+
+def _storage_origins(tool: Tool) -> str:
+    """Who may keep data in the page, for ``static/storage.js``: nobody with ``?storage=off``."""
+    return "" if request.args.get("storage") == "off" else " ".join(sorted(tool.origins))
 
 
 def _gradebook() -> dict[str, object]:

@@ -60,8 +60,24 @@ def test_adding_frames_the_tool_with_title_and_loading_note(scripted_tool: Scrip
     frame = soup.select_one("iframe")
     assert frame
     assert frame["title"] == "Quiz tool"
-    assert frame["src"] == f"/as/ada/tools/{scripted_tool.registration['deployment_id']}/choose"
+    assert frame["src"] == f"/as/ada/tools/{scripted_tool.registration['deployment_id']}/choose?storage=_parent"
     assert "Opening Quiz tool" in _words(soup.select_one(".frame-loading"))
+
+
+def test_a_page_keeps_data_for_its_tool_unless_told_not_to(scripted_tool: ScriptedTool) -> None:
+    number = scripted_tool.adds()["id"]
+    for path, opened in (
+        (f"/as/mateo/activities/{number}", f"/as/mateo/activities/{number}/open"),
+        ("/as/ada/add", f"/as/ada/tools/{scripted_tool.registration['deployment_id']}/choose"),
+    ):
+        asked = {}
+        for query in ("", "?storage=off"):
+            soup = _soup(scripted_tool.lms.page(path + query))
+            source = str(soup.select(".frame iframe")[0]["src"])
+            asked[query] = scripted_tool.login_parameters(source).get("lti_storage_target")
+            assert soup.select(".frame")[0].get("data-storage-origins") == (None if query else TOOL)
+            assert source.startswith(opened)
+        assert asked == {"": "_parent", "?storage=off": None}
 
 
 def test_with_two_tools_the_instructor_chooses_one(scripted_tool: ScriptedTool) -> None:
@@ -71,7 +87,7 @@ def test_with_two_tools_the_instructor_chooses_one(scripted_tool: ScriptedTool) 
     assert [_words(link) for link in soup.select("main a.person")] == ["Quiz tool", "Second tool"]
     chosen = _soup(scripted_tool.lms.page(f"/as/ada/add?tool={second}")).select_one("iframe")
     assert chosen
-    assert chosen["src"] == f"/as/ada/tools/{second}/choose"
+    assert chosen["src"] == f"/as/ada/tools/{second}/choose?storage=_parent"
 
 
 def test_an_activity_is_framed_and_opens_in_a_window_too(scripted_tool: ScriptedTool) -> None:
@@ -79,7 +95,7 @@ def test_an_activity_is_framed_and_opens_in_a_window_too(scripted_tool: Scripted
     soup = _soup(scripted_tool.lms.page(f"/as/mateo/activities/{number}"))
     frame = soup.select_one("iframe")
     assert frame
-    assert (frame["title"], frame["src"]) == ("Overfitting", f"/as/mateo/activities/{number}/open")
+    assert (frame["title"], frame["src"]) == ("Overfitting", f"/as/mateo/activities/{number}/open?storage=_parent")
     window = soup.select_one('a[target="_blank"]')
     assert window
     assert window["href"] == f"/as/mateo/activities/{number}/open?target=window"
