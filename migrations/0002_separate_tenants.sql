@@ -136,14 +136,29 @@ ALTER TABLE resource_links ADD COLUMN named_quiz_id uuid,
 ALTER TABLE launch_sessions ADD COLUMN review_attempt_id bigint,
     ADD FOREIGN KEY (registration_id, review_attempt_id) REFERENCES attempts (registration_id, id) ON DELETE CASCADE;
 
--- The people of a course as the platform listed them last.
+-- The students of a course as the platform listed them last.
 CREATE TABLE rosters (
     registration_id bigint NOT NULL DEFAULT current_tenant() REFERENCES registrations ON DELETE CASCADE,
     context_id bigint PRIMARY KEY,
-    members jsonb NOT NULL,
-    fetched_at timestamptz NOT NULL DEFAULT now(),
+    -- [{"sub": …, "name": …}]; null until the first list came.
+    members jsonb,
+    fetched_at timestamptz,
+    -- When the platform was asked last; it is not asked again within a minute.
+    asked_at timestamptz NOT NULL DEFAULT now(),
+    -- Why there was no list then; null: there was, or the answer is still awaited.
+    problem text CHECK (problem IN ('AWAY', 'NOT_ALLOWED', 'REFUSED')),
+    CHECK ((members IS NULL) = (fetched_at IS NULL)),
     FOREIGN KEY (registration_id, context_id) REFERENCES contexts (registration_id, id) ON DELETE CASCADE
 );
+
+-- The gradebook column that the tool made by itself, as it wrote it last: no other is ever changed.
+ALTER TABLE resource_links ADD COLUMN own_line_item_url text,
+    ADD COLUMN own_line_item_label text,
+    ADD COLUMN own_line_item_maximum numeric(10, 4) CHECK (own_line_item_maximum > 0),
+    ADD CHECK ((own_line_item_url IS NULL) = (own_line_item_label IS NULL)
+        AND (own_line_item_url IS NULL) = (own_line_item_maximum IS NULL)),
+    -- When the platform was asked last about the column of this placement.
+    ADD COLUMN line_item_asked_at timestamptz;
 
 -- Access tokens for the services of platforms, encrypted: all processes of the tool share them.
 CREATE TABLE access_tokens (
