@@ -31,6 +31,7 @@ GRADE = "lti_tool.submissions.tasks.grade_submission"
 EXPLAIN = "lti_tool.gradebook.tasks.explain_pending"
 DELIVER = "lti_tool.gradebook.tasks.deliver_score"
 SWEEP = "lti_tool.gradebook.tasks.sweep"
+TEND_COLUMN = "lti_tool.gradebook.tasks.tend_column"
 ROTATE_KEYS = "lti_tool.launch.key_rotation.rotate_keys"
 
 Queue = Literal["grade", "explain", "deliver"]
@@ -71,6 +72,7 @@ def configure(settings: Settings) -> Celery:
             EXPLAIN: {"queue": "explain"},
             DELIVER: {"queue": "deliver"},
             SWEEP: {"queue": "deliver"},
+            TEND_COLUMN: {"queue": "deliver"},
             ROTATE_KEYS: {"queue": "deliver"},
         },
         # A wake is worth nothing later than this: the sweep has found the row by then.

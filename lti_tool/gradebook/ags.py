@@ -44,7 +44,8 @@ class Score:
     """What is sent for one user (AGS 2.0 section 3.4.4). ``submitted_at`` decides about lateness, not ``timestamp``.
 
     ``submission_url`` opens the answer that earned the score, for gradebooks that keep such an address; it is given
-    when the answer was handed in since the last score, and counts as a submission there.
+    when the answer was handed in since the last score, and counts as a submission there. ``replaces_own``: the grade
+    that is there is known to be our own; unless it is, Canvas is asked to let a grade stand that somebody gave.
     """
 
     user_sub: str
@@ -54,6 +55,7 @@ class Score:
     timestamp: datetime
     submitted_at: datetime | None = None
     submission_url: str | None = None
+    replaces_own: bool = False
     activity_progress: str = "Completed"
     grading_progress: str = "FullyGraded"
 
@@ -142,11 +144,14 @@ def _earlier(score: Score, lag: timedelta) -> Score:
 def _score_body(score: Score, *, is_canvas: bool) -> bytes:
     more: dict[str, Any] = {}
     # Canvas takes type and address of a submission with a new one only, and counts each of those as an attempt.
+    # "Prioritize" lets every score stand that is there, our own too (scores_controller.rb).
     extension: dict[str, Any] = {
         "new_submission": score.submission_url is not None,
-        "preserve_score": True,
-        "prioritize_non_tool_grade": True,
+        "prioritize_non_tool_grade": not score.replaces_own,
     }
+    if score.grading_progress != "FullyGraded":
+        # Only with a score that is not final: with it Canvas writes none at all.
+        extension["preserve_score"] = True
     if score.submission_url is not None:
         extension |= {"submission_type": "basic_lti_launch", "submission_data": score.submission_url}
     if score.submitted_at is not None:

@@ -8,6 +8,7 @@ result back before it sends again, so no comment is posted twice.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import structlog
@@ -17,7 +18,8 @@ from config.settings import Settings
 from lti_tool.db import Database
 from lti_tool.errors import ServiceError
 from lti_tool.gradebook import outbox
-from lti_tool.gradebook.ags import AgsClient, Score
+from lti_tool.gradebook.ags import AgsClient, Result, Score
+from lti_tool.gradebook.columns import Columns
 from lti_tool.gradebook.comment import comment_text
 from lti_tool.gradebook.errors import StaleTimestamp
 from lti_tool.launch.launches import LAUNCH_PATH
@@ -34,13 +36,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Delivery:
-    """Sends scores for one worker process; keeps its HTTP client and access tokens."""
+    """Sends scores for one worker process; keeps its HTTP client and access tokens.
+
+    ``columns`` looks after the gradebook's columns with the same.
+    """
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._database = database
         self._launch_url = f"{settings.base_url}{LAUNCH_PATH}"
         self._http = PlatformHttp(settings)
         self._tokens = TokenSource(self._http, database, app_secret(settings))
+        self.columns = Columns(database, self._http, self._tokens)
 
     def deliver(self, registration_id: int, delivery_id: int) -> None:
         """One try for one row. Afterwards it is delivered, parked with a reason, or due again later."""
@@ -63,11 +69,15 @@ class Delivery:
 
     def _send(self, connection: Connection, work: outbox.DeliveryWork) -> None:
         """Post the score and read it back. Raises :class:`ServiceError`."""
-        client = AgsClient(get_registration(connection, work.registration_id), self._http, self._tokens)
+        registration = get_registration(connection, work.registration_id)
+        client = AgsClient(registration, self._http, self._tokens)
         if work.tries > 1 and not work.had_equal_score and self._is_there(client, work):
             return
+        score = _score_from(work, self._launch_url)
+        if registration.family == "canvas" and self._is_our_own(client, work):
+            score = replace(score, replaces_own=True)
         try:
-            client.post_score(work.line_item_url, _score_from(work, self._launch_url))
+            client.post_score(work.line_item_url, score)
         except StaleTimestamp:
             if not self._is_there(client, work):
                 raise
@@ -91,9 +101,30 @@ class Delivery:
                 raise
             _log.warning("result not readable", delivery_id=work.id, error=str(error))
             return unreadable_means
-        if result is None or result.score is None or not result.maximum:
+        return _is_near(result, work.score_given / work.score_maximum)
+
+    def _is_our_own(self, client: AgsClient, work: outbox.DeliveryWork) -> bool:
+        """Whether the grade that is there is the last that we delivered; ``False`` before the first, and unreadable.
+
+        Canvas does not tell whose a grade is, and reads back our newest score even where it let an older grade stand.
+        Raises :class:`ServiceError` where somebody changed the grade since: that one stays.
+        """
+        if work.delivered_fraction is None:
             return False
-        return abs(result.score / result.maximum - work.score_given / work.score_maximum) <= _TOLERANCE
+        try:
+            result = client.get_result(work.line_item_url, work.user_sub)
+        except ServiceError as error:
+            if not error.permanent:
+                raise
+            return False
+        if result is None or result.score is None:
+            return False
+        if not _is_near(result, work.delivered_fraction):
+            raise ServiceError(
+                "The grade was changed in the LMS since the tool sent one, so it stays as it is there."
+                " Enter the new score there if it shall count."
+            )
+        return True
 
     def _record_failure(self, connection: Connection, work: outbox.DeliveryWork, error: ServiceError) -> None:
         _log.warning(
@@ -105,6 +136,12 @@ class Delivery:
         is_stale = isinstance(error, StaleTimestamp)
         wait_seconds = 1.0 if is_stale else wait_before_next(work.tries, error.retry_after_seconds)
         outbox.record_retry(connection, work.id, error=str(error), wait_seconds=wait_seconds, renew=is_stale)
+
+
+def _is_near(result: Result | None, fraction: Decimal) -> bool:
+    if result is None or result.score is None or not result.maximum:
+        return False
+    return abs(result.score / result.maximum - fraction) <= _TOLERANCE
 
 
 def wait_before_next(tries: int, retry_after_seconds: float | None = None) -> float:

@@ -18,7 +18,7 @@ class DeliveryWork:
     """A delivery that is due, with all that its Score needs. ``score_timestamp`` is set, ``tries`` counts this one.
 
     ``had_equal_score``: an earlier version of the same score was delivered, so the score alone does not show whether
-    this one arrived.
+    this one arrived. ``delivered_fraction``: share of the points that was delivered last, ``None`` before the first.
     """
 
     id: int
@@ -36,6 +36,7 @@ class DeliveryWork:
     score_timestamp: datetime
     tries: int
     had_equal_score: bool
+    delivered_fraction: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +245,13 @@ def lock_delivery(connection: Connection, delivery_id: int) -> DeliveryWork | No
                 WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
                     AND earlier.version < deliveries.version AND earlier.status = 'DELIVERED'
                     AND earlier.score_given / earlier.score_maximum = deliveries.score_given / deliveries.score_maximum
-            ) AS had_equal_score
+            ) AS had_equal_score,
+            (
+                SELECT earlier.score_given / earlier.score_maximum FROM deliveries AS earlier
+                WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
+                    AND earlier.version < deliveries.version AND earlier.status = 'DELIVERED'
+                ORDER BY earlier.version DESC LIMIT 1
+            ) AS delivered_fraction
         FROM deliveries JOIN users ON users.id = deliveries.user_id
         JOIN attempts ON attempts.id = deliveries.attempt_id
         WHERE deliveries.id = %s AND deliveries.status = 'QUEUED' AND deliveries.score_timestamp IS NOT NULL

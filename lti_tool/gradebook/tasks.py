@@ -7,9 +7,11 @@ from psycopg import Connection
 
 from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
 from lti_tool.gradebook import outbox, store
+from lti_tool.gradebook.ags import SCORE_SCOPE
+from lti_tool.gradebook.column_store import list_untended_placements
 from lti_tool.questions.store import get_grading_question
 from lti_tool.submissions.store import list_waiting
-from lti_tool.worker import DELIVER, EXPLAIN, GRADE, SWEEP, Workbench, celery, wake, wake_each, workbench
+from lti_tool.worker import DELIVER, EXPLAIN, GRADE, SWEEP, TEND_COLUMN, Workbench, celery, wake, wake_each, workbench
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +32,12 @@ def deliver_score(registration_id: int, delivery_id: int) -> None:
     workbench().delivery.deliver(registration_id, delivery_id)
 
 
+@celery.task(name=TEND_COLUMN)
+def tend_column(registration_id: int, resource_link_id: int) -> None:
+    """Find the gradebook column of a placement, or bring the one that we made up to date; then scores may go."""
+    workbench().delivery.columns.tend(registration_id, resource_link_id)
+
+
 @celery.task(name=SWEEP)
 def sweep() -> None:
     """Wake workers for all that waits in the database, whatever became of the first wake."""
@@ -43,10 +51,12 @@ def sweep() -> None:
         waiting = list_waiting(connection)
         to_explain = store.list_tenants_with_rewordings(connection)
         due = outbox.list_due_deliveries(connection)
+        untended = list_untended_placements(connection, may_score=SCORE_SCOPE)
     wake_each(GRADE, waiting)
     for registration_id in to_explain:
         wake(EXPLAIN, registration_id)
     wake_each(DELIVER, due)
+    wake_each(TEND_COLUMN, untended)
 
 
 def explain(bench: Workbench, registration_id: int) -> tuple[list[int], bool]:
