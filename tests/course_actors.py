@@ -184,16 +184,25 @@ class Course:
         """A transaction of the course's tenant."""
         return self.database.transaction(self.registration.id)
 
-    def launch(self, role: Role, sub: str, *, deep_linking: bool = False, **changes: object) -> Person:
-        """Someone opens the tool."""
-        settings = DeepLinkingSettings(
-            return_url="https://lms.example.edu/return",
-            accepts_multiple=False,
-            accepts_line_item=True,
-            title="",
-            text="",
-            has_data=False,
-        )
+    def launch(
+        self,
+        role: Role,
+        sub: str,
+        *,
+        deep_linking: bool = False,
+        offered: Mapping[str, object] | None = None,
+        **changes: object,
+    ) -> Person:
+        """Someone opens the tool; ``offered`` changes what a deep linking request accepts."""
+        accepted: dict[str, object] = {
+            "return_url": "https://lms.example.edu/return",
+            "accepts_multiple": False,
+            "accepts_line_item": True,
+            "title": "",
+            "text": "",
+            "has_data": False,
+        }
+        settings = DeepLinkingSettings(**accepted | dict(offered or {}))  # pyright: ignore[reportArgumentType]
         ags = GradebookServices(
             line_item_url=self.line_item_url, line_items_url="https://lms.example.edu/items", scopes=self.scopes
         )

@@ -100,6 +100,7 @@ def quiz_in_course(lms: PracticeLms) -> Activity:
     for sample_id in SAMPLE_IDS:  # one after the other: that is their order in the quiz
         instructor.follows("/bank")
         instructor.submits("/bank", {"sample": [sample_id], "max_points": POINTS_EACH})
+    instructor.follows("/place")
     instructor.submits("/place")
     activity = next(activity for activity in lms.activities() if activity.title == QUIZ_TITLE)
     _done(f"the instructor added “{QUIZ_TITLE}” to the course by deep linking: {len(SAMPLE_IDS)} questions, graded")

@@ -28,17 +28,25 @@ from lti_tool.launch.sessions import LaunchSession
 from lti_tool.web import content_security_policy, services
 
 TAG = "mlquiz"
+#: The platform fills it in at each launch, so that a due date that is moved in the course is known here (core 1.3,
+#: resource link variables); one that does not know it leaves the name, which the launch ignores.
+DUE_DATE_VARIABLE = "$ResourceLink.submission.endDateTime"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentItem:
-    """A quiz to be placed in a course; ``submission_until`` is shown by the platform as the due date."""
+    """A quiz to be placed in a course.
+
+    ``max_points`` are those of the gradebook column, to which the platform scales scores; ``submission_until`` is
+    shown by the platform as the due date; ``max_attempts`` is ``None`` where the quiz's own number holds.
+    """
 
     quiz_id: UUID
     title: str
     text: str = ""
     max_points: Decimal
     submission_until: datetime | None = None
+    max_attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +57,18 @@ class ResponseForm:
     token: str
 
 
-def response_page(session: LaunchSession, items: Sequence[ContentItem]) -> Response:
-    """A page that posts the chosen quizzes to the platform by itself, or by its button.
+def response_page(session: LaunchSession, items: Sequence[ContentItem], *, message: str = "") -> Response:
+    """A page that posts the chosen quizzes to the platform by itself, or by its button; the platform shows ``message``.
 
     Its policy allows this one script and this one target. Raises :class:`Unusable` as :func:`response_form` does.
     """
     with launch_transaction() as connection:
-        form = response_form(connection, services().secret, services().settings.base_url, session, items)
+        form = response_form(
+            connection, services().secret, services().settings.base_url, session, items, message=message
+        )
     nonce = secrets.token_urlsafe(16)
-    response = make_response(render_template("launch/deep_linking_response.html", form=form, script_nonce=nonce))
+    page = render_template("launch/deep_linking_response.html", form=form, item_count=len(items), script_nonce=nonce)
+    response = make_response(page)
     response.headers["Content-Security-Policy"] = content_security_policy(
         script_nonce=nonce, form_targets=(origin_of(form.return_url),)
     )
@@ -65,7 +76,13 @@ def response_page(session: LaunchSession, items: Sequence[ContentItem]) -> Respo
 
 
 def response_form(
-    connection: Connection, secret: str, base_url: str, session: LaunchSession, items: Sequence[ContentItem]
+    connection: Connection,
+    secret: str,
+    base_url: str,
+    session: LaunchSession,
+    items: Sequence[ContentItem],
+    *,
+    message: str = "",
 ) -> ResponseForm:
     """The signed response to the deep linking request of ``session``; no items means that the person cancelled.
 
@@ -79,6 +96,7 @@ def response_form(
         session.platform_deployment_id,
         settings,
         [_item(item, settings, base_url) for item in items],
+        message=message,
     )
     key = signing_key(connection, secret)
     token = jwt.encode(claims, key.private_key, algorithm="RS256", headers={"kid": key.kid})
@@ -92,9 +110,15 @@ def _item(item: ContentItem, settings: DeepLinkingSettings, base_url: str) -> di
         title=item.title,
         text=item.text,
         url=f"{base_url}{LAUNCH_PATH}?quiz={quiz_id}",
-        custom={"quiz_id": quiz_id},
+        custom=_custom(item),
         line_item=column if settings.accepts_line_item else None,
     )
     if item.submission_until is not None:
         claims["submission"] = {"endDateTime": iso_milliseconds(item.submission_until)}
     return claims
+
+
+def _custom(item: ContentItem) -> dict[str, str]:
+    """What each launch of the placement says again; all texts, for Moodle keeps them as lines ``name=value``."""
+    attempts = {"max_attempts": str(item.max_attempts)} if item.max_attempts is not None else {}
+    return {"quiz_id": str(item.quiz_id), **attempts, "due_at": DUE_DATE_VARIABLE}

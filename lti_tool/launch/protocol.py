@@ -69,22 +69,30 @@ def content_item(
 
 
 def deep_linking_response(
-    registration: Registration, deployment_id: str, settings: DeepLinkingSettings, items: Sequence[Mapping[str, Any]]
+    registration: Registration,
+    deployment_id: str,
+    settings: DeepLinkingSettings,
+    items: Sequence[Mapping[str, Any]],
+    *,
+    message: str = "",
 ) -> dict[str, Any]:
     """The claims of an ``LtiDeepLinkingResponse`` (deep linking 2.0 section 4.5), to be signed.
 
-    ``data`` is there exactly if the request had it: some platforms refuse a null.
+    ``message`` is for the person, shown by the platform. ``data`` is there exactly if the request had it: some
+    platforms refuse a null.
     """
     library_registration = LibraryRegistration().set_issuer(registration.issuer).set_client_id(registration.client_id)
-    message = DeepLink(library_registration, deployment_id, {}).get_message_jwt([])
-    message["aud"] = registration.issuer
-    message["https://purl.imsglobal.org/spec/lti-dl/claim/content_items"] = list(items)
+    claims = DeepLink(library_registration, deployment_id, {}).get_message_jwt([])
+    claims["aud"] = registration.issuer
+    claims["https://purl.imsglobal.org/spec/lti-dl/claim/content_items"] = list(items)
+    if message:
+        claims["https://purl.imsglobal.org/spec/lti-dl/claim/msg"] = message
     data_claim = "https://purl.imsglobal.org/spec/lti-dl/claim/data"
     if settings.has_data and settings.data is not None:
-        message[data_claim] = settings.data
+        claims[data_claim] = settings.data
     else:
-        message.pop(data_claim, None)
-    return message
+        claims.pop(data_claim, None)
+    return claims
 
 
 def score_message(

@@ -46,7 +46,8 @@ def may_see_key(connection: Connection, session: LaunchSession, quiz: Quiz) -> b
 def allowed_previews(connection: Connection, session: LaunchSession, quiz: Quiz) -> int | None:
     """How many tries of the quiz its placement gives this person, ``None`` without a bound.
 
-    Whoever may not see the key has as many as a student has attempts, over all placements of the quiz together.
+    Whoever may not see the key has as many as a student has attempts, over all placements of the quiz together; a
+    placement of their own cannot give them more.
     """
     if may_see_key(connection, session, quiz):
         return None
@@ -58,4 +59,9 @@ def allowed_previews(connection: Connection, session: LaunchSession, quiz: Quiz)
         session.resource_link_id,
     )
     assert isinstance(elsewhere, int)
-    return max(0, quiz.max_attempts - elsewhere)
+    return max(0, min(quiz.max_attempts, max_attempts_here(session, quiz)) - elsewhere)
+
+
+def max_attempts_here(session: LaunchSession, quiz: Quiz) -> int:
+    """How many attempts a student has: as the placement says, else as the quiz says."""
+    return session.max_attempts or quiz.max_attempts

@@ -45,11 +45,13 @@ def update_quiz(
     )
 
 
-def copy_quiz(connection: Connection, quiz: Quiz, *, title: str, created_by: int | None) -> UUID:
-    """A new quiz of the same course with the same questions, free to be changed; its id."""
+def copy_quiz(
+    connection: Connection, quiz: Quiz, *, title: str, created_by: int | None, context_id: int | None = None
+) -> UUID:
+    """A new quiz with the same questions, free to be changed, of the same course or of ``context_id``; its id."""
     return add_quiz(
         connection,
-        context_id=quiz.context_id,
+        context_id=context_id or quiz.context_id,
         title=title,
         language=quiz.language,
         max_attempts=quiz.max_attempts,

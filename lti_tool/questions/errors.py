@@ -5,6 +5,7 @@
     Refused
     ├── QuizFixed           409 a student has begun the quiz, so what was asked stays as it is
     ├── QuestionTried       409 an answer hangs on the question, so it cannot be removed
+    ├── PlacementAnswered   409 a student has begun the quiz here, so another cannot take its place
     └── Unusable
         ├── FormFaults      422 a form cannot be used: one message a field, with everything that was typed
         └── QuizEmpty       422 a quiz without questions cannot be placed in a course
@@ -41,6 +42,18 @@ class QuestionTried(Refused):
     instructor_text = (
         "This question was answered in a try of the quiz, so it cannot be removed."
         " Its text can still change, or make a copy of the quiz and remove it there."
+    )
+
+
+class PlacementAnswered(Refused):
+    """The placement has answers, which belong to the quiz that it has."""
+
+    status = 409
+    code = "PLACEMENT-ANSWERED"
+    student_text = "This activity keeps its quiz."
+    instructor_text = (
+        "A student has begun the quiz in this activity, so the quiz stays."
+        " To use another one, add a new activity to the course."
     )
 
 

@@ -32,34 +32,36 @@ def _plain(value: object) -> object:
     return value.replace("\r\n", "\n").replace("\x00", "").strip() if isinstance(value, str) else value
 
 
-def _number(value: object) -> object:
+def number_as_typed(value: object) -> object:
     """A number as people type it, with a decimal comma too."""
     return value.strip().replace(",", ".") if isinstance(value, str) else value
 
 
-Points = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=1000, decimal_places=4)]
-_Line = Annotated[str, BeforeValidator(_plain)]
+#: Points of one question.
+Points = Annotated[Decimal, BeforeValidator(number_as_typed), Field(gt=0, le=1000, decimal_places=4)]
+#: Text of a field, without blanks around.
+Line = Annotated[str, BeforeValidator(_plain)]
 
 
 class QuizFields(BaseModel):
     """A quiz's own fields, checked."""
 
-    title: Annotated[_Line, Field(min_length=1, max_length=200)]
+    title: Annotated[Line, Field(min_length=1, max_length=200)]
     language: Annotated[str, Field(pattern=f"^({'|'.join(QUIZ_LANGUAGES)})$")]
     max_attempts: Annotated[int, Field(ge=1, le=20)]
 
 
 class _KeyPointFields(BaseModel):
-    name: Annotated[_Line, Field(min_length=1, max_length=200)]
-    text: Annotated[_Line, Field(min_length=1, max_length=2000)]
-    weight: Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=100, decimal_places=3)]
+    name: Annotated[Line, Field(min_length=1, max_length=200)]
+    text: Annotated[Line, Field(min_length=1, max_length=2000)]
+    weight: Annotated[Decimal, BeforeValidator(number_as_typed), Field(gt=0, le=100, decimal_places=3)]
 
 
 class _QuestionFields(BaseModel):
-    prompt: Annotated[_Line, Field(min_length=1, max_length=5000)]
+    prompt: Annotated[Line, Field(min_length=1, max_length=5000)]
     max_points: Points
     model_answers: Annotated[
-        list[Annotated[_Line, Field(max_length=4000)]], Field(min_length=1, max_length=MAX_MODEL_ANSWERS)
+        list[Annotated[Line, Field(max_length=4000)]], Field(min_length=1, max_length=MAX_MODEL_ANSWERS)
     ]
     key_points: Annotated[list[_KeyPointFields], Field(max_length=MAX_KEY_POINTS)]
 

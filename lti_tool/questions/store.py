@@ -167,6 +167,16 @@ def place_quiz(connection: Connection, quiz_id: UUID, resource_link_id: int) -> 
     connection.execute("UPDATE resource_links SET quiz_id = %s WHERE id = %s", (quiz_id, resource_link_id))
 
 
+def set_terms(
+    connection: Connection, resource_link_id: int, *, max_attempts: int | None, due_at: datetime | None
+) -> None:
+    """Attempts and due date of a placement; ``None``: as the quiz says, no due date."""
+    connection.execute(
+        "UPDATE resource_links SET max_attempts = %s, due_at = %s WHERE id = %s",
+        (max_attempts, due_at, resource_link_id),
+    )
+
+
 # Questions --------------------------------------------------------------------------------------------------------
 
 

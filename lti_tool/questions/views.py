@@ -1,26 +1,24 @@
 """Where a launch begins: home sends everyone to their page; instructors choose or create the quiz of a placement.
 
-All of it works as plain forms. The steps: choose or create, list the questions, add to the course.
+All of it works as plain forms. The steps: choose or create (here), list the questions (``editor.py``), add to the
+course (``placing.py``).
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from psycopg import Connection
 
-from lti_tool.errors import AlreadyDone
 from lti_tool.launch.access import current_session, launch_transaction, with_session
-from lti_tool.launch.deep_linking import ContentItem, response_page
 from lti_tool.launch.roles import Role
-from lti_tool.launch.sessions import LaunchSession
 from lti_tool.questions import page_values, store
-from lti_tool.questions.errors import FormFaults, QuizEmpty
-from lti_tool.questions.forms import QUIZ_LANGUAGES, TypedQuiz, parse_quiz
+from lti_tool.questions.errors import FormFaults
+from lti_tool.questions.forms import QUIZ_LANGUAGES, TypedQuiz, parse_quiz, plain_number
 
 blueprint = Blueprint("questions", __name__, url_prefix="/launches/<uuid:launch_id>")
 
@@ -46,7 +44,7 @@ def home(launch_id: UUID) -> ResponseReturnValue:
 @with_session(Role.INSTRUCTOR)
 def choose(launch_id: UUID) -> ResponseReturnValue:
     """Step 1: the quizzes of this course, and a form for a new one."""
-    return _choosing_page(TypedQuiz(language=_first_language()))
+    return choosing_page()
 
 
 @blueprint.post("/quizzes")
@@ -57,7 +55,7 @@ def create(launch_id: UUID) -> ResponseReturnValue:
     try:
         fields = parse_quiz(TypedQuiz.from_form(request.form))
     except FormFaults as refusal:
-        return _choosing_page(refusal.typed, refusal.faults), refusal.status
+        return choosing_page(refusal.typed, refusal.faults), refusal.status
     with launch_transaction() as connection:
         quiz_id = store.add_quiz(
             connection,
@@ -70,56 +68,27 @@ def create(launch_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("questions.quiz", quiz_id=quiz_id), 303)
 
 
-@blueprint.post("/quizzes/<uuid:quiz_id>/place")
-@with_session(Role.INSTRUCTOR)
-def place(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
-    """Step 3: hand the quiz to the LMS, or make it the quiz of the placement that was launched."""
-    session = current_session()
-    with launch_transaction() as connection:
-        quiz = store.get_quiz(connection, quiz_id, session.context_id)
-        if not quiz.question_count:
-            raise QuizEmpty(f"quiz {quiz_id} has no questions")
-        if session.deep_linking is None:
-            _place_here(connection, session, quiz)
-            return redirect(url_for("gradebook.overview", notice="placed"), 303)
-    item = ContentItem(
-        title=quiz.title,
-        text=summary(quiz),
-        quiz_id=quiz.id,
-        max_points=quiz.max_points,
-        submission_until=None,
-    )
-    return response_page(session, [item])
-
-
-def summary(quiz: store.Quiz) -> str:
-    """One line about a quiz: how many questions, how many points."""
+def summary(quiz: store.Quiz, max_points: Decimal | None = None) -> str:
+    """One line about a quiz: how many questions, how many points (its own, or those of its gradebook column)."""
     questions = ngettext("%(num)s question", "%(num)s questions", quiz.question_count)
-    return _("%(questions)s, %(points)s points", questions=questions, points=f"{quiz.max_points.normalize():f}")
+    return _(
+        "%(questions)s, %(points)s points", questions=questions, points=plain_number(max_points or quiz.max_points)
+    )
 
 
-def _place_here(connection: Connection, session: LaunchSession, quiz: store.Quiz) -> None:
-    if session.quiz_id not in (None, quiz.id):
-        sentence = _("This activity has its quiz already. Add another activity to the course for this one.")
-        raise AlreadyDone(
-            f"resource link {session.resource_link_id} has quiz {session.quiz_id}",
-            student_text=sentence,
-            instructor_text=_("Go back, then use “Add activity” in your course and choose this quiz there."),
-        )
-    assert session.resource_link_id is not None  # a launch is of a resource link or for deep linking
-    store.place_quiz(connection, quiz.id, session.resource_link_id)
-
-
-def _choosing_page(typed: TypedQuiz, faults: dict[str, str] | None = None) -> str:
+def choosing_page(typed: TypedQuiz | None = None, faults: dict[str, str] | None = None) -> str:
+    """The page of step 1; repeated ``quiz`` in the address are those that were chosen before."""
     session = current_session()
     with launch_transaction() as connection:
         quizzes = store.list_quizzes(connection, session.context_id)
     return render_template(
         "questions/choose.html",
         quizzes=[(quiz, summary(quiz)) for quiz in quizzes],
-        typed=typed,
+        typed=typed or TypedQuiz(language=_first_language()),
         faults=faults or {},
         languages=QUIZ_LANGUAGES,
+        takes_several=session.deep_linking is not None and session.deep_linking_settings.accepts_multiple,
+        chosen=request.args.getlist("quiz"),
     )
 
 
@@ -128,4 +97,4 @@ def _first_language() -> str:
     return language if language in QUIZ_LANGUAGES else "en"
 
 
-from lti_tool.questions import editor  # noqa: E402, F401 - its views join the blueprint
+from lti_tool.questions import editor, placing  # noqa: E402, F401 - their views join the blueprint

@@ -23,7 +23,10 @@ class NoAttemptsLeft(Refused):
     status = 409
     code = "NO-ATTEMPTS"
     student_text = "You have used all attempts at this quiz. Your results are kept."
-    instructor_text = "The student has used all attempts. You can allow more in the quiz's settings."
+    instructor_text = (
+        "The student has used all attempts. You can allow more in the quiz's settings; where the activity was added"
+        " with a number of its own, that is its custom parameter max_attempts in your course."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

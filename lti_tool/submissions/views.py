@@ -1,11 +1,14 @@
 """The learner's pages: start, answer, hand in, result. An instructor's own try goes the same way.
 
-An attempt is found only by the person and in the placement that it belongs to.
+An attempt is found only by the person and in the placement that it belongs to. A due date is shown, and nobody is kept
+from answering after it: the LMS alone knows who was given more time and what becomes of late work, and it gets the time
+of handing in with each score.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
@@ -17,7 +20,7 @@ from lti_tool.errors import NotFound, Unusable
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
-from lti_tool.questions.answer_key import allowed_previews
+from lti_tool.questions.answer_key import allowed_previews, max_attempts_here
 from lti_tool.questions.store import Question, Quiz, get_placed_quiz, list_questions
 from lti_tool.submissions import store
 from lti_tool.submissions.drafts import TypedDraft, keep_draft, mark_of
@@ -70,7 +73,13 @@ def start(launch_id: UUID) -> ResponseReturnValue:
         allowed = _allowed_attempts(connection, session, current)
     if attempts:
         return redirect(url_for("submissions.attempt", attempt_id=attempts[-1].id), 303)
-    return render_template("attempts/start.html", quiz=current, allowed=allowed)
+    return render_template(
+        "attempts/start.html",
+        quiz=current,
+        allowed=allowed,
+        max_attempts=max_attempts_here(session, current),
+        is_overdue=_is_overdue(session),
+    )
 
 
 @blueprint.post("/attempts")
@@ -113,6 +122,8 @@ def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         "attempts/answer.html",
         quiz=quiz,
         attempt=current,
+        max_attempts=max_attempts_here(current_session(), quiz),
+        is_overdue=_is_overdue(current_session()),
         fields=fields,
         max_characters=MAX_ANSWER_CHARACTERS,
         merged=request.args.getlist("merged"),
@@ -243,7 +254,11 @@ def _is_preview(session: LaunchSession) -> bool:
 
 def _allowed_attempts(connection: Connection, session: LaunchSession, quiz: Quiz) -> int | None:
     """How many attempts this person has at the quiz here, ``None`` without a bound."""
-    return allowed_previews(connection, session, quiz) if _is_preview(session) else quiz.max_attempts
+    return allowed_previews(connection, session, quiz) if _is_preview(session) else max_attempts_here(session, quiz)
+
+
+def _is_overdue(session: LaunchSession) -> bool:
+    return session.due_at is not None and session.due_at <= datetime.now(UTC)
 
 
 def _own_attempts(connection: Connection, session: LaunchSession) -> list[Attempt]:

@@ -38,12 +38,13 @@ def requested(platform: FakePlatform, client: FlaskClient, database: Database, *
     return session_of(client, database, response.location)
 
 
-def answered(client: FlaskClient, database: Database, session: LaunchSession, *items: ContentItem) -> dict[str, Any]:
+def answered(
+    client: FlaskClient, database: Database, session: LaunchSession, *items: ContentItem, message: str = ""
+) -> dict[str, Any]:
     """The response's claims, verified with the key set that the platform fetches."""
+    secret = "a test's secret of more than thirty-two characters"
     with database.across_tenants() as connection:
-        form = response_form(
-            connection, "a test's secret of more than thirty-two characters", "http://localhost:8400", session, items
-        )
+        form = response_form(connection, secret, "http://localhost:8400", session, items, message=message)
     kid = jwt.get_unverified_header(form.token)["kid"]
     keys = jwt.PyJWKSet.from_dict(client.get("/lti/jwks.json").json or {})
     return jwt.decode(form.token, keys[kid].key, algorithms=["RS256"], audience=session.issuer, issuer="our-client")
@@ -75,7 +76,7 @@ def test_the_response_is_signed_and_names_the_quiz_twice(
             "title": 'Quiz "one" <b>',
             "text": "3 questions",
             "url": f"http://localhost:8400/lti/launch?quiz={QUIZ}",
-            "custom": {"quiz_id": str(QUIZ)},
+            "custom": {"quiz_id": str(QUIZ), "due_at": "$ResourceLink.submission.endDateTime"},
             "lineItem": {
                 "scoreMaximum": 7.5,
                 "label": 'Quiz "one" <b>',
@@ -130,6 +131,24 @@ def test_a_due_date_goes_along(platform: FakePlatform, client: FlaskClient, data
     assert sent["submission"] == {"endDateTime": "2027-01-31T12:00:00.000+00:00"}
 
 
+def test_attempts_go_along_as_text_and_only_where_they_differ(
+    platform: FakePlatform, client: FlaskClient, database: Database
+) -> None:
+    item = ContentItem(quiz_id=QUIZ, title="Q", max_points=Decimal(1), max_attempts=3)
+    (sent,) = answered(client, database, requested(platform, client, database), item)[f"{DL}/content_items"]
+    assert sent["custom"]["max_attempts"] == "3", "Moodle keeps custom parameters as lines of text"
+    assert "submission" not in sent
+    assert "available" not in sent
+
+
+def test_a_message_goes_along_and_no_empty_one(platform: FakePlatform, client: FlaskClient, database: Database) -> None:
+    session = requested(platform, client, database)
+    assert answered(client, database, session, message="No quiz was added.")[f"{DL}/msg"] == "No quiz was added."
+    claims = answered(client, database, session)
+    assert f"{DL}/msg" not in claims
+    assert claims[f"{DL}/content_items"] == []
+
+
 def test_several_quizzes_need_a_platform_that_takes_several(
     platform: FakePlatform, client: FlaskClient, database: Database
 ) -> None:
@@ -150,14 +169,14 @@ def test_an_ordinary_launch_has_no_deep_linking_response(
 def test_the_page_posts_to_the_platform_and_nowhere_else(
     platform: FakePlatform, app: Flask, client: FlaskClient, database: Database
 ) -> None:
-    @app.get("/launches/<uuid:launch_id>/place")
+    @app.get("/launches/<uuid:launch_id>/answer")
     @with_session("INSTRUCTOR")
     def place(launch_id: UUID) -> Any:
         return response_page(current_session(), [ITEM])
 
     return_url = f"{platform.registration.issuer}/return?a=1&b=2"
     session = requested(platform, client, database, deep_link_return_url=return_url)
-    response = client.get(f"/launches/{session.id}/place")
+    response = client.get(f"/launches/{session.id}/answer")
     assert f'action="{escape(return_url)}"' in response.text
     policy = response.headers["Content-Security-Policy"]
     assert f"form-action 'self' {platform.registration.issuer};" in policy

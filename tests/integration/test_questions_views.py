@@ -76,7 +76,7 @@ def test_a_deep_linking_launch_begins_with_the_quizzes_of_the_course(course: Cou
     page = course.author().get()
     assert "Week 2: <b>trees</b>" in page.text
     assert "2 questions, 10 points" in page.text
-    assert page.form("form[action$='/place'] button").get_text().startswith("Add to course")
+    assert page.form(f"a[href$='/place?quiz={course.quiz_id}']").get_text().startswith("Add to course")
 
 
 def test_the_form_for_a_new_quiz_begins_with_the_language_of_the_launch(course: Course) -> None:
@@ -90,7 +90,7 @@ def test_a_new_quiz_leads_to_its_page(course: Course) -> None:
     assert "Week 3" in page.text
     assert "No questions yet" in page.text
     assert "3 attempts" in page.text
-    assert not page.soup.select("#place-form"), "an empty quiz cannot be added to a course"
+    assert not page.soup.select("#place-link"), "an empty quiz cannot be added to a course"
 
 
 def test_a_quiz_form_that_cannot_be_used_comes_back_as_typed(course: Course) -> None:
@@ -293,25 +293,25 @@ def test_adding_to_the_course_answers_the_deep_linking_request(course: Course) -
     page = new_quiz(course.author()).follow("Pick from the bank")
     page = page.submit("#bank-form", {"sample": ["dropout", "pca", "overfitting"], "max_points": "5"})
     quiz_id = quiz_id_of(page)
-    answer = page.submit("#place-form")
+    answer = page.follow("Add to course").submit("#place-form")
     item = content_item(answer)
     assert item["title"] == "Week 3"
     assert item["text"] == "3 questions, 15 points"
-    assert item["custom"] == {"quiz_id": str(quiz_id)}
+    assert item["custom"] == {"quiz_id": str(quiz_id), "due_at": "$ResourceLink.submission.endDateTime"}
     assert item["lineItem"]["scoreMaximum"] == 15  # pyright: ignore[reportIndexIssue]
     assert "form-action 'self' https://lms.example.edu" in answer.response.headers["Content-Security-Policy"]
 
 
-def test_an_existing_quiz_is_added_with_one_click(course: Course) -> None:
+def test_an_existing_quiz_is_added_as_it_is_offered(course: Course) -> None:
     quiz_id = course.has_quiz()
-    item = content_item(course.author().get().submit("form[action$='/place']"))
-    assert item["custom"] == {"quiz_id": str(quiz_id)}
+    item = content_item(course.author().get().follow("Add to course").submit("#place-form"))
+    assert item["custom"]["quiz_id"] == str(quiz_id)  # pyright: ignore[reportIndexIssue]
 
 
 def test_an_empty_quiz_is_not_added(course: Course) -> None:
     person = course.author()
     quiz_id = quiz_id_of(new_quiz(person))
-    refused = person.post(f"quizzes/{quiz_id}/place", {"csrf_token": person.token()})
+    refused = person.post("place", {"quiz": str(quiz_id), "csrf_token": person.token()})
     assert refused.status == 422
     assert "Add at least one question" in refused.text
 
@@ -319,7 +319,7 @@ def test_an_empty_quiz_is_not_added(course: Course) -> None:
 def test_a_placement_without_a_quiz_gets_one(course: Course) -> None:
     page = course.instructor().get()
     page = page.submit("#new-quiz-form", {"title": "Chosen here"}).follow("Pick from the bank")
-    page = page.submit("#bank-form", {"sample": "dropout"}).submit("#place-form")
+    page = page.submit("#bank-form", {"sample": "dropout"}).follow("Use this quiz").submit("#place-form")
     assert "The quiz is in place." in page.text
     assert "Chosen here" in page.text
     assert "Chosen here" in course.learner().get().text
@@ -330,7 +330,7 @@ def test_a_placement_with_a_quiz_keeps_it(course: Course) -> None:
     other = course.quiz_id
     course.has_quiz(title="First quiz")
     person = course.instructor()
-    refused = person.post(f"quizzes/{other}/place", {"csrf_token": person.token()})
+    refused = person.post("place", {"quiz": str(other), "csrf_token": person.token()})
     assert refused.status == 409
     assert "This activity has its quiz already" in refused.text
     assert "First quiz" in course.learner().get().text
@@ -339,7 +339,7 @@ def test_a_placement_with_a_quiz_keeps_it(course: Course) -> None:
 # Whose it is ------------------------------------------------------------------------------------------------------
 
 INSTRUCTOR_PAGES = ["", "preview", "bank", "questions/new"]
-INSTRUCTOR_ACTIONS = ["details", "points", "copy", "bank", "questions/new", "place"]
+INSTRUCTOR_ACTIONS = ["details", "points", "copy", "bank", "questions/new"]
 FIELDS = {"title": "x", "language": "en", "max_attempts": "1", "sample": "pca", "prompt": "Why?", "max_points": "1"}
 
 
@@ -382,7 +382,7 @@ def test_pages_of_instructors_are_closed_to_others(course: Course, role: Role, p
     assert "co-adaptation" not in answer.response.text
 
 
-@pytest.mark.parametrize("address", ["quizzes", "quizzes/{}/details", "quizzes/{}/place", "quizzes/{}/copy"])
+@pytest.mark.parametrize("address", ["quizzes", "quizzes/{}/details", "place", "place/cancel", "quizzes/{}/copy"])
 def test_a_form_without_the_launchs_token_changes_nothing(course: Course, address: str) -> None:
     course.has_quiz()
     person = course.author()
