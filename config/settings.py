@@ -175,6 +175,8 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Settings:
         if self.explainer == "server" and not self.explainer_url:
             raise ValueError("EXPLAINER=server needs EXPLAINER_URL")
+        if self.database_owner_url.get_secret_value() and not self.database_url.get_secret_value():
+            raise ValueError("DATABASE_OWNER_URL needs DATABASE_URL")
         if self.environment == "production":
             if not self.base_url.startswith("https://"):
                 raise ValueError("ENVIRONMENT=production needs PUBLIC_URL with https://")

@@ -125,6 +125,7 @@ def upgrade(owner: str, *, tool: str = "", last: str | None = None) -> list[str]
 
 def _apply(owner: str, names: list[str]) -> None:
     try:
+        _require_owner(owner)
         with _migration_backend(owner) as backend:
             # Whoever was killed inside yoyo's lock left its row behind; we hold the real lock, so the row is stale.
             backend.break_lock()
@@ -132,9 +133,16 @@ def _apply(owner: str, names: list[str]) -> None:
                 backend.apply_migrations(backend.to_apply(_migrations().filter(lambda each: each.id in names)))
     except psycopg.errors.InsufficientPrivilege as error:
         raise SchemaOutdated(
-            f"the database lacks {', '.join(names)}, and DATABASE_URL's role may not change tables:"
+            f"the database lacks {', '.join(names)}, and this role may not change its tables:"
             " run `mlquiz db upgrade` with DATABASE_OWNER_URL"
         ) from error
+
+
+def _require_owner(owner: str) -> None:
+    """Find out early: yoyo hides why it cannot make its own tables; PostgreSQL tells."""
+    with psycopg.connect(owner, connect_timeout=10) as connection:
+        connection.execute("CREATE TABLE may_make_tables ()")
+        connection.rollback()
 
 
 def pending_migrations(conninfo: str) -> list[str]:

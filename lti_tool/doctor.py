@@ -22,6 +22,10 @@ from lti_tool.secrets import app_secret
 
 MINIMUM_POSTGRES = 150000
 MINIMUM_FREE_BYTES = 2 * 1024**3
+ROLE_ADVICE = (
+    "give DATABASE_URL a role that owns nothing, and DATABASE_OWNER_URL the owner of the tables"
+    " (docs/how-to/run-in-production.md)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         else:
             yield _look("PostgreSQL", lambda: _postgres(servers.database), "check DATABASE_URL and that it runs")
             yield _look("schema", lambda: _schema(servers.database), "run `mlquiz db upgrade`")
+            yield _look("database role", lambda: _role(servers.database, settings), ROLE_ADVICE)
             yield _look("broker", lambda: _broker(servers.broker), "check BROKER_URL and that it runs")
     yield _look("S-BERT encoder", lambda: _encoder(settings), "set GRADER_MODEL to a hub id or a folder")
     yield _look(
@@ -87,6 +92,13 @@ def _postgres(conninfo: str) -> str:
 def _schema(conninfo: str) -> str:
     db.require_current_schema(conninfo)
     return "up to date"
+
+
+def _role(conninfo: str, settings: Settings) -> str:
+    weakness = db.weakness_of_role(conninfo)
+    if weakness and settings.environment == "production":
+        raise NotConfigured(weakness)
+    return f"{weakness}; production refuses that" if weakness else "row-level security keeps tenants apart"
 
 
 def _broker(url: str) -> str:

@@ -149,6 +149,8 @@ def running_tool(settings: Settings, *, say: Callable[[str], None] = lambda text
     with signals_as_interrupt(), embedded_servers(settings, say=say) as servers:
         say("database schema")
         db.upgrade(servers.database_owner, tool=servers.database)
+        if settings.environment == "production":
+            db.require_bound_role(servers.database)
         supervisor = Supervisor(settings=settings, servers=servers)
         environment = {
             **settings.as_environment(),

@@ -61,7 +61,7 @@ def test_a_broken_part_is_named_with_advice(
     assert found[part].detail
     assert advice in found[part].advice
     others = {name for name, finding in found.items() if not finding.ok} - {part}
-    assert others <= {"schema"}, "one broken part must not drag others along"
+    assert others <= {"schema", "database role"}, "one broken part must not drag others along"
 
 
 def test_an_outdated_schema_is_named(healthy: dict[str, object], empty_database_url: str) -> None:
@@ -81,3 +81,27 @@ def test_a_secret_that_others_can_read_is_named(healthy: dict[str, object], tmp_
     findings(settings)
     (tmp_path / "data" / "secret.key").chmod(0o644)
     assert "chmod 600" in findings(settings)["secret key"].detail
+
+
+PRODUCTION = {
+    "environment": "production",
+    "public_url": "https://quiz.example.edu",
+    "allow_private_platforms": False,
+}
+
+
+def test_a_role_that_is_bound_by_row_level_security_is_told(healthy: dict[str, object]) -> None:
+    found = findings(load_settings(**healthy))["database role"]
+    assert (found.ok, found.detail) == (True, "row-level security keeps tenants apart")
+
+
+def test_a_role_that_is_not_bound_is_told_and_in_production_wrong(healthy: dict[str, object], owner_url: str) -> None:
+    weak = healthy | {"database_url": owner_url}
+    at_home = findings(load_settings(**weak))["database role"]
+    assert at_home.ok
+    assert "superuser" in at_home.detail
+    in_production = findings(load_settings(**(weak | PRODUCTION)))["database role"]
+    assert not in_production.ok
+    assert "superuser" in in_production.detail
+    assert "DATABASE_URL" in in_production.advice
+    assert "DATABASE_OWNER_URL" in in_production.advice
