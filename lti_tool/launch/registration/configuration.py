@@ -76,7 +76,7 @@ class _Platform(BaseModel):
     version: Annotated[str, Field(max_length=200)] | None = None
     messages_supported: Annotated[list[_Message | str], Field(max_length=200)] = []
     variables: _Words = []
-    account_name: Annotated[str, Field(alias=f"{canvas.EXTENSION}account_name", max_length=1000)] | None = None
+    account_name: Annotated[str | None, Field(alias=f"{canvas.EXTENSION}account_name", max_length=1000)] = None
 
 
 class _Document(BaseModel):
@@ -109,6 +109,8 @@ def fetch_configuration(http: PlatformHttp, url: str, token: str, *, invited_as:
     except PlatformUnreachable as error:
         raise PlatformSilent(f"configuration: {error}") from error
     except PlatformRefused as error:
+        if error.is_passing:
+            raise PlatformSilent(f"configuration: {error}") from error
         if error.status in {401, 403}:
             raise TokenUsed(f"configuration: {error}") from error
         raise ConfigurationUnusable(f"configuration: {error}") from error

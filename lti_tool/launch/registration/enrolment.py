@@ -23,13 +23,7 @@ from lti_tool.launch.registration.errors import (
     TokenUsed,
 )
 from lti_tool.launch.registration.invitations import Invitation, name_what_came_of_it, use_invitation
-from lti_tool.platform_http import (
-    AddressNotAllowed,
-    PlatformHttp,
-    PlatformRefused,
-    PlatformResponse,
-    PlatformUnreachable,
-)
+from lti_tool.platform_http import AddressNotAllowed, PlatformHttp, PlatformRefused, PlatformUnreachable
 
 _Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
 
@@ -108,13 +102,15 @@ def enrol(
 
 def _applied(http: PlatformHttp, url: str, body: bytes, token: str) -> _Answer:
     try:
-        response: PlatformResponse = http.post(url, body, content_type="application/json", bearer=token)
+        response = http.post(url, body, content_type="application/json", bearer=token)
         return _Answer.model_validate(response.json())
     except AddressNotAllowed as error:
         raise AddressRefused(f"registration: {error}") from error
     except PlatformUnreachable as error:
         raise PlatformSilent(f"registration: {error}") from error
     except PlatformRefused as error:
+        if error.is_rate_limit or error.status in {502, 503, 504}:
+            raise PlatformSilent(f"registration: {error}") from error
         if error.status in {401, 403} or "token_already_used" in error.excerpt:
             raise TokenUsed(f"registration: {error}") from error
         if 200 <= error.status < 300:
