@@ -38,6 +38,7 @@
     ├── DeploymentDisabled    403
     ├── DeepLinkingNotAllowed 403
     ├── QuizUnknown           404
+    ├── SubmissionUnknown     404  the answer to be shown is not there, or not for this person
     ├── MessageUnknown        422
     ├── UserAnonymous         422
     ├── ContextMissing        422
@@ -357,6 +358,18 @@ class QuizUnknown(LaunchRefused):
     code = "LTI-QUIZ"
     student_text = "This quiz is no longer there. Please tell your instructor."
     instructor_text = "The quiz of this activity does not exist, or belongs elsewhere. Add it to the course again."
+
+
+class SubmissionUnknown(LaunchRefused):
+    """The answer that the gradebook wants to show is not in this course, or not for this person to see."""
+
+    status = 404
+    code = "LTI-REVIEW"
+    student_text = "There is no such answer here, or it is not yours. Please open the quiz from your course."
+    instructor_text = (
+        "This person has handed in nothing here, or the answer belongs to another course. Only instructors of the"
+        " course may see the answers of others."
+    )
 
 
 class MessageUnknown(LaunchRefused):

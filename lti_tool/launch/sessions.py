@@ -20,6 +20,7 @@ from lti_tool.launch.launches import DeepLinkingSettings, Launch
 from lti_tool.launch.logins import sha256
 from lti_tool.launch.people import upsert_context, upsert_resource_link, upsert_user
 from lti_tool.launch.platforms import Deployment, Registration, find_deployment, origin_of
+from lti_tool.launch.reviews import reviewed_attempt
 from lti_tool.launch.roles import Role
 
 
@@ -93,17 +94,23 @@ class _SessionRow(LaunchSession):
 def start_session(connection: Connection, launch: Launch, registration: Registration) -> tuple[UUID, str]:
     """Bring users, context and resource link up to date and open a session for twelve hours: its id and secret.
 
-    Raises :class:`DeploymentPending`, :class:`DeploymentDisabled`, or :class:`QuizUnknown` for a quiz of elsewhere.
+    A launch that shows an answer goes to the placement of that answer, which stays as it is. Raises
+    :class:`DeploymentPending`, :class:`DeploymentDisabled`, :class:`QuizUnknown` for a quiz of elsewhere, or
+    :class:`SubmissionUnknown` for an answer of elsewhere.
     """
     deployment = checked_deployment(find_deployment(connection, registration.id, launch.deployment_id))
     user_id = upsert_user(connection, launch)
     context_id = upsert_context(connection, launch, deployment.id)
-    link_id = upsert_resource_link(connection, launch, context_id) if launch.deep_linking is None else None
+    reviewed = reviewed_attempt(connection, launch, context_id=context_id, user_id=user_id)
+    if reviewed is not None:
+        link_id = reviewed.resource_link_id
+    else:
+        link_id = upsert_resource_link(connection, launch, context_id) if launch.deep_linking is None else None
     session_id, secret = uuid4(), secrets.token_urlsafe(32)
     connection.execute(
         "INSERT INTO launch_sessions (id, secret_hash, registration_id, deployment_id, context_id, user_id,"
-        " resource_link_id, role, locale, deep_linking, expires_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now() + interval '12 hours')",
+        " resource_link_id, role, locale, deep_linking, review_attempt_id, expires_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now() + interval '12 hours')",
         (
             session_id,
             sha256(secret),
@@ -115,6 +122,7 @@ def start_session(connection: Connection, launch: Launch, registration: Registra
             launch.role.value,
             launch.locale,
             Jsonb(asdict(launch.deep_linking)) if launch.deep_linking else None,
+            reviewed.id if reviewed else None,
         ),
     )
     _purge(connection)

@@ -29,10 +29,13 @@ page_values.register(blueprint)
 @blueprint.get("/")
 @with_session(Role.LEARNER, Role.INSTRUCTOR, Role.NONE)
 def home(launch_id: UUID) -> ResponseReturnValue:
-    """Send everyone to the page of their role."""
+    """Send everyone to the page of their role, or to the answer that the launch is to show."""
     session = current_session()
     if session.role is Role.NONE:
         return render_template("questions/no_role.html")
+    if session.review_attempt_id is not None:
+        page = "gradebook.review" if session.is_instructor else "submissions.result"
+        return redirect(url_for(page, attempt_id=session.review_attempt_id), 303)
     if session.role is Role.LEARNER:
         return redirect(url_for("submissions.start"), 303)
     if session.deep_linking is not None or session.quiz_id is None:
