@@ -9,18 +9,20 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from lti_tool.errors import NotFound
+from lti_tool.gradebook.ags import LINE_ITEM_SCOPE, SCORE_SCOPE
+from lti_tool.gradebook.class_list import class_list_of
 from lti_tool.gradebook.store import list_overview
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
-from lti_tool.questions.answer_key import may_see_key
+from lti_tool.questions.answer_key import max_attempts_here, may_see_key
+from lti_tool.questions.origins import find_origin
 from lti_tool.questions.store import get_placed_quiz, is_fixed, list_questions
 from lti_tool.submissions.results import list_results
 from lti_tool.submissions.store import find_attempt
 
 blueprint = Blueprint("gradebook", __name__, url_prefix="/launches/<uuid:launch_id>")
 
-SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 #: Below this the score is marked for a second look.
 LOW_CONFIDENCE = 0.5
 
@@ -33,11 +35,18 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
     if session.quiz_id is None:
         return redirect(url_for("questions.choose"), 303)
     with launch_transaction() as connection:
-        quiz = get_placed_quiz(connection, session.quiz_id, _link_id(session))
+        class_list = class_list_of(
+            connection,
+            context_id=session.context_id,
+            resource_link_id=link_id_of(session),
+            memberships_url=session.memberships_url,
+        )
+        quiz = get_placed_quiz(connection, session.quiz_id, link_id_of(session))
         questions = list_questions(connection, quiz.id)
-        rows = list_overview(connection, _link_id(session))
+        rows = list_overview(connection, link_id_of(session))
         fixed = is_fixed(connection, quiz.id)
         sees_key = may_see_key(connection, session, quiz)
+        origin = find_origin(connection, session, quiz)
     return render_template(
         "gradebook/overview.html",
         quiz=quiz,
@@ -45,8 +54,11 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
         rows=rows,
         is_fixed=fixed,
         sees_key=sees_key,
+        origin=origin,
+        max_attempts=max_attempts_here(session, quiz),
         low_confidence=LOW_CONFIDENCE,
         gradebook_problem=_gradebook_problem(session),
+        class_list=class_list,
     )
 
 
@@ -55,7 +67,7 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
 def overview_parts(launch_id: UUID) -> ResponseReturnValue:
     """The table of attempts alone, for the page to put in place."""
     with launch_transaction() as connection:
-        rows = list_overview(connection, _link_id(current_session()))
+        rows = list_overview(connection, link_id_of(current_session()))
     return render_template("gradebook/_overview_parts.html", rows=rows, low_confidence=LOW_CONFIDENCE)
 
 
@@ -88,15 +100,23 @@ def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     )
 
 
-def _link_id(session: LaunchSession) -> int:
+def link_id_of(session: LaunchSession) -> int:
     """The placement of this launch; a deep linking launch has none, and no results either."""
     if session.resource_link_id is None:
         raise NotFound("a deep linking launch has no placement")
     return session.resource_link_id
 
 
-def _gradebook_problem(session: LaunchSession) -> Literal["no-column", "no-permission"] | None:
-    """Why scores of this placement cannot reach the gradebook (AGS 2.0 section 3.1), as the latest launch told it."""
+def _gradebook_problem(session: LaunchSession) -> Literal["no-column", "no-column-yet", "no-permission"] | None:
+    """Why scores of this placement cannot reach the gradebook (AGS 2.0 section 3.1), as the latest launch told it.
+
+    ``no-column-yet``: the platform lets us make the column that is missing.
+    """
     if SCORE_SCOPE not in session.ags_scopes:
         return "no-permission" if session.line_item_url or session.line_items_url else "no-column"
-    return None if session.line_item_url else "no-column"
+    if session.line_item_url:
+        return None
+    return "no-column-yet" if session.line_items_url and LINE_ITEM_SCOPE in session.ags_scopes else "no-column"
+
+
+from lti_tool.gradebook import platform_views  # noqa: E402, F401 - its views join the blueprint
