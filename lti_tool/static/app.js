@@ -131,17 +131,17 @@ function addRows(button) {
 }
 
 /** A quiz that is open in a new window leaves a note here. */
-function noteTheWindow(link) {
+export function noteTheWindow(link) {
   link.addEventListener("click", () => {
-    const note = document.querySelector("[data-window-open]");
-    link.closest("[data-way-out]").hidden = true;
+    const note = document.importNode(document.getElementById("window-open").content, true);
+    const wayOut = link.closest("[data-way-out]");
+    // The link itself moves there, for another try.
     link.classList.remove("button--main");
     note.querySelector(".actions").append(link);
-    note.hidden = false;
-  });
+    wayOut.replaceWith(note);
+  }, { once: true });
 }
 
-for (const link of document.querySelectorAll("[data-opens-window]")) noteTheWindow(link);
 /** A day and time is typed in the reader's own time: say how far that is from UTC then, and name the zone. */
 function tellOffset(input) {
   const offset = document.getElementById(input.dataset.offset);
@@ -158,6 +158,7 @@ function tellOffset(input) {
   tell();
 }
 
+for (const link of document.querySelectorAll("[data-opens-window]")) noteTheWindow(link);
 for (const region of document.querySelectorAll("[data-live]")) keepUpToDate(region);
 for (const input of document.querySelectorAll("[data-offset]")) tellOffset(input);
 for (const form of document.querySelectorAll("form[method=post]")) sendOnce(form);

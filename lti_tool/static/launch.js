@@ -1,6 +1,7 @@
 // A launch without the login's cookie: the platform's frame kept the login's secret, which proves that the browser that
 // launches is the one that logged in. It travels in a header, which no page of another site can send.
 
+import { noteTheWindow } from "./app.js";
 import { openPage } from "./launch_token.js";
 import { PlatformStorage } from "./platform_storage.js";
 
@@ -25,13 +26,13 @@ async function launch() {
 
 /** The quiz cannot open in this frame: a new window can. */
 function showWayOut(reason = "") {
-  document.getElementById("opening").hidden = true;
-  const wayOut = document.getElementById("way-out");
-  wayOut.hidden = false;
-  const problem = document.getElementById("problem");
-  problem.hidden = !reason;
-  problem.textContent = reason;
-  wayOut.querySelector("h1")?.focus();
+  const wayOut = document.importNode(document.getElementById("way-out").content, true);
+  const told = wayOut.querySelector("[data-reason]");
+  told.hidden = !reason;
+  told.textContent = reason;
+  wayOut.querySelectorAll("[data-opens-window]").forEach(noteTheWindow);
+  document.getElementById("opening").replaceWith(wayOut);
+  document.querySelector("h1").focus();
 }
 
 launch().catch(() => showWayOut());
