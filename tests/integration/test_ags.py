@@ -139,10 +139,19 @@ def test_a_score_on_canvas_makes_no_new_submission_and_spares_the_teachers_grade
     canvas.post_score(gradebook.url, make_score())
     assert gradebook.score[CANVAS] == {
         "new_submission": False,  # C8
-        "preserve_score": True,  # C10
         "prioritize_non_tool_grade": True,  # C11
         "submitted_at": "2026-11-23T00:57:03.456+00:00",  # C13
     }
+
+
+def test_canvas_is_told_that_a_grade_is_our_own_and_keeps_one_that_a_pending_score_would_clear(
+    canvas: AgsClient, gradebook: Gradebook
+) -> None:
+    canvas.post_score(gradebook.url, make_score(replaces_own=True))
+    assert gradebook.score[CANVAS]["prioritize_non_tool_grade"] is False  # C11
+    assert "preserve_score" not in gradebook.score[CANVAS]  # C10: with it no score is written, final or not
+    canvas.post_score(gradebook.url, make_score(grading_progress="Pending"))
+    assert gradebook.score[CANVAS]["preserve_score"] is True
 
 
 @pytest.mark.parametrize(
