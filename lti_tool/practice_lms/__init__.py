@@ -77,9 +77,9 @@ def _stay_on_the_issuer() -> BaseResponse | None:
     Under the tool's own host name the frames would be same-site, and cookies would behave as they never do in an LMS.
     """
     g.csp_nonce = secrets.token_urlsafe(16)
-    issuer = current_lms().issuer
-    if request.method == "GET" and request.host != urlsplit(issuer).netloc and request.endpoint in _PERSONAL:
-        return redirect(issuer + request.full_path.removesuffix("?"))
+    own = current_lms().url
+    if request.method == "GET" and request.host != urlsplit(own).netloc and request.endpoint in _PERSONAL:
+        return redirect(own + request.full_path.removesuffix("?"))
     return None
 
 

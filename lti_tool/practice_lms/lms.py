@@ -23,7 +23,7 @@ EXTENSION = "practice_lms"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PracticeLms:
-    """One practice LMS: its issuer (also its address), state and keys."""
+    """One practice LMS: its issuer (also its address, see ``url``), state and keys."""
 
     issuer: str
     database: Database
@@ -32,9 +32,14 @@ class PracticeLms:
     extra_frame_origin: str | None = None
 
     @property
+    def url(self) -> str:
+        """Where its pages and services are. Platforms that share an issuer are elsewhere."""
+        return self.issuer
+
+    @property
     def token_url(self) -> str:
         """Where tools get access tokens; also the audience of their assertions."""
-        return f"{self.issuer}/token"
+        return f"{self.url}/token"
 
 
 def current_lms() -> PracticeLms:
@@ -43,8 +48,8 @@ def current_lms() -> PracticeLms:
 
 
 def address(endpoint: str, **values: Any) -> str:
-    """The full address of an endpoint under the issuer, whatever host name the request came by."""
-    return current_lms().issuer + url_for(endpoint, **values)
+    """The full address of an endpoint under the LMS's own, whatever host name the request came by."""
+    return current_lms().url + url_for(endpoint, **values)
 
 
 class PlatformRegistration(Registration):
