@@ -124,6 +124,160 @@ def test_a_deployment_is_approved_by_command(run, database: Database) -> None:
     assert "platform list" in unknown.stderr
 
 
+def test_platforms_go_by_name_number_or_client_id_and_unclear_names_are_explained(run, database: Database) -> None:
+    run(*ADD)
+    run(*[word.replace("abc", "def") for word in ADD])
+    with database.across_tenants() as connection:
+        first, second = list_registrations(connection)
+    unclear = run("platform", "disable", "moodle")
+    assert unclear.exit_code == 2
+    assert f"{first.id} (" in unclear.stderr
+    assert f"{second.id} (" in unclear.stderr
+    assert run("platform", "disable", "def").exit_code == 0
+    assert run("platform", "disable", str(first.id)).exit_code == 0
+    unknown = run("platform", "disable", "Nothing")
+    assert unknown.exit_code == 2
+    assert "Moodle" in unknown.stderr
+
+
+def test_a_disabled_platform_is_listed_as_such_and_can_be_enabled_again(run) -> None:
+    run(*ADD)
+    assert run("platform", "disable", "Moodle").exit_code == 0
+    assert "(disabled)" in run("platform", "list").output
+    (facts,) = json.loads(run("platform", "list", "--json").stdout)
+    assert facts["is_enabled"] is False
+    assert run("platform", "enable", "Moodle").exit_code == 0
+    assert "(disabled)" not in run("platform", "list").output
+
+
+def test_the_one_deployment_that_waits_need_not_be_named(run, database: Database) -> None:
+    run(*ADD)
+    with database.across_tenants() as connection:
+        (registration,) = list_registrations(connection)
+        add_pending_deployment(connection, registration.id, "42:abc")
+    assert run("platform", "approve", "Moodle").exit_code == 0
+    assert "42:abc (active)" in run("platform", "list").output
+    assert run("platform", "refuse", "Moodle", "--deployment-id", "42:abc").exit_code == 0
+    assert "42:abc (disabled)" in run("platform", "list").output
+    nothing_waits = run("platform", "approve", str(registration.id))
+    assert nothing_waits.exit_code == 2
+    assert "waiting at Moodle: none" in nothing_waits.stderr
+    nobody = run("platform", "approve")
+    assert nobody.exit_code == 2
+    assert "NAME" in nobody.stderr
+
+
+def test_a_platform_without_launches_can_be_removed_and_one_with_people_says_what_would_be_lost(
+    run, database: Database
+) -> None:
+    run(*ADD)
+    with database.across_tenants() as connection:
+        (registration,) = list_registrations(connection)
+    assert run("platform", "remove", "Moodle").exit_code == 0
+    assert json.loads(run("platform", "list", "--json").stdout) == []
+    with database.across_tenants() as connection:
+        assert connection.execute("SELECT count(*) FROM platforms").fetchone() == (0,)
+
+    run(*ADD)
+    with database.across_tenants() as connection:
+        (registration,) = list_registrations(connection)
+    with database.transaction(registration.id) as connection:
+        connection.execute("INSERT INTO users (registration_id, sub) VALUES (%s, 'student')", (registration.id,))
+    refused = run("platform", "remove", "Moodle")
+    assert refused.exit_code == 2
+    assert "1 people, 0 courses, 0 quizzes, 0 answers" in refused.stderr
+    assert "Disable it instead" in refused.stderr
+    assert len(json.loads(run("platform", "list", "--json").stdout)) == 1
+
+
+def test_what_commands_do_to_platforms_is_in_the_trail(run, database: Database) -> None:
+    run(*ADD)
+    for verb in ("disable", "enable", "remove"):
+        run("platform", verb, "Moodle")
+    with database.across_tenants() as connection:
+        rows = connection.execute("SELECT event, details ->> 'detail' FROM audit_events ORDER BY id").fetchall()
+    assert rows == [(f"platform-{verb}", "by command") for verb in ("added", "disabled", "enabled", "removed")]
+
+
+def test_an_invitation_is_printed_once_listed_and_revoked(run) -> None:
+    made = json.loads(run("platform", "invite", "--name", "Our Moodle", "--json").stdout)
+    secret = made["url"].removeprefix("http://localhost:8400/lti/register/")
+    assert len(secret) >= 40
+    shown = run("platform", "invite", "--name", "Canvas", "--no-names")
+    assert "/lti/register/" in shown.stdout
+    assert "PUBLIC_URL is not set" in shown.stderr
+    listed = run("platform", "invitations")
+    assert secret not in listed.output
+    assert [each["name"] for each in json.loads(run("platform", "invitations", "--json").stdout)] == [
+        "Canvas",
+        "Our Moodle",
+    ]
+    assert f"{made['invitation_id']}. Our Moodle  open" in listed.output
+    revoked = run("platform", "invitations", "--revoke", str(made["invitation_id"]))
+    assert "Our Moodle" not in revoked.output
+    again = run("platform", "invitations", "--revoke", str(made["invitation_id"]))
+    assert again.exit_code == 2
+    assert "no unused invitation" in again.stderr
+
+
+def test_no_invitation_yet_says_what_to_do(run) -> None:
+    assert "platform invite" in run("platform", "invitations").output
+
+
+def test_the_canvas_developer_key_is_printed_for_pasting(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://quiz.example.edu")
+    result = run("platform", "canvas-json", "--no-names")
+    key = json.loads(result.stdout)
+    assert key["public_jwk_url"] == "https://quiz.example.edu/lti/jwks.json"
+    assert key["extensions"][0]["privacy_level"] == "anonymous"
+    assert result.stderr == ""
+
+
+def test_keys_are_listed_rotated_and_started_anew(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "No key yet" in run("keys", "list").output
+    first = json.loads(run("keys", "rotate", "--json").stdout)["kid"]
+    second = json.loads(run("keys", "rotate", "--json").stdout)["kid"]
+    listed = json.loads(run("keys", "list", "--json").stdout)
+    assert [(key["kid"], key["state"]) for key in listed] == [(second, "NEXT"), (first, "SIGNING")]
+    assert "signs from" in run("keys", "list").output
+    assert "tomorrow" in run("keys", "rotate").output
+
+    monkeypatch.setenv("SECRET_KEY", "x" * 40)
+    lost = run("keys", "rotate")
+    assert lost.exit_code == 2
+    assert "mlquiz keys rotate --lost" in lost.stderr
+    anew = json.loads(run("keys", "rotate", "--lost", "--json").stdout)
+    assert anew["signs_at_once"] is True
+    assert [key["kid"] for key in json.loads(run("keys", "list", "--json").stdout)] == [anew["kid"]]
+
+
+def test_keys_move_to_another_secret(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    old = tmp_path / "old-secret"
+    old.write_text("o" * 40 + "\n", encoding="utf-8")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(old))
+    kid = json.loads(run("keys", "rotate", "--json").stdout)["kid"]
+    monkeypatch.delenv("SECRET_KEY_FILE")
+    monkeypatch.setenv("SECRET_KEY", "n" * 40)
+    assert run("keys", "rotate").exit_code == 2
+    moved = run("keys", "reencrypt", "--old-secret-file", str(old), "--json")
+    assert json.loads(moved.stdout) == {"reencrypted": 1}
+    assert run("keys", "rotate").exit_code == 0
+    assert kid in run("keys", "list").output
+    assert run("keys", "reencrypt", "--old-secret-file", str(old)).exit_code == 2, "the keys have the new secret by now"
+
+
+def test_the_sign_in_link_is_printed_alone_on_standard_output(run, database: Database) -> None:
+    result = run("admin", "link")
+    url = result.stdout.strip()
+    assert url.startswith("http://localhost:8400/admin/sign-in/")
+    assert "15 minutes" in result.stderr
+    secret = url.rpartition("/")[2]
+    with database.across_tenants() as connection:
+        (stored,) = connection.execute("SELECT secret_hash FROM admin_sessions").fetchone() or (b"",)
+    assert secret.encode() not in bytes(stored)
+    assert json.loads(run("admin", "link", "--json").stdout)["minutes"] == 15
+
+
 def test_a_command_in_the_wrong_folder_begins_no_second_database(
     run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -187,14 +341,16 @@ def test_an_encoder_that_is_not_there_ends_with_a_sentence(
 
 def test_the_help_and_the_web_process_import_no_torch(database_url: str, tmp_path: Path) -> None:
     script = (
-        "import sys, lti_tool.cli, lti_tool; from config import load_settings;"
+        "import sys, lti_tool.cli, lti_tool;"
+        "early = {'flask', 'celery', 'psycopg_pool', 'requests', 'torch', 'cryptography'} & set(sys.modules);"
+        "from config import load_settings;"
         "lti_tool.create_app(load_settings(broker_url='redis://127.0.0.1:1/0'));"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'numpy', 'sklearn', 'peft'} & set(sys.modules);"
-        "print(sorted(heavy))"
+        "print(sorted(early), sorted(heavy))"
     )
     environment = {**os.environ, "DATABASE_URL": database_url, "DATA_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "[] []"
 
 
 def question(prompt: str, reference: str):
