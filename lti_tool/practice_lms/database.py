@@ -21,6 +21,10 @@ CREATE TABLE IF NOT EXISTS tool (
     share_emails INTEGER NOT NULL,
     scopes TEXT NOT NULL
 );
+-- Tools that registered themselves and wait for the administrator; nobody can use them yet.
+CREATE TABLE IF NOT EXISTS pending_tool (
+    number INTEGER PRIMARY KEY REFERENCES tool (number) ON DELETE CASCADE
+);
 CREATE TABLE IF NOT EXISTS activity (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     resource_link_id TEXT NOT NULL UNIQUE,
@@ -71,7 +75,8 @@ CREATE TABLE IF NOT EXISTS intent (
     user_id TEXT NOT NULL,
     activity_id INTEGER REFERENCES activity (id) ON DELETE CASCADE,
     document_target TEXT NOT NULL,
-    created_at REAL NOT NULL
+    created_at REAL NOT NULL,
+    for_user_id TEXT
 );
 -- A deep linking request on its way; its "data" comes back once.
 CREATE TABLE IF NOT EXISTS selection (
@@ -103,6 +108,9 @@ class Database:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
+            # Files of before submission review.
+            if "for_user_id" not in {row["name"] for row in connection.execute("PRAGMA table_info(intent)")}:
+                connection.execute("ALTER TABLE intent ADD COLUMN for_user_id TEXT")
         finally:
             connection.close()
 

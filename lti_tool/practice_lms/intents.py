@@ -20,17 +20,27 @@ SELECTION_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A person is about to open an activity, or with ``activity_id`` ``None`` to choose content in the tool."""
+    """A person is about to open an activity, or with ``activity_id`` ``None`` to choose content in the tool.
+
+    With ``for_user_id`` it is to review what that student handed in at the activity.
+    """
 
     hint: str
     tool_number: int
     user_id: str
     activity_id: int | None
     document_target: str
+    for_user_id: str | None = None
 
 
 def add_intent(
-    connection: sqlite3.Connection, *, tool: Tool, person: Person, activity: Activity | None, document_target: str
+    connection: sqlite3.Connection,
+    *,
+    tool: Tool,
+    person: Person,
+    activity: Activity | None,
+    document_target: str,
+    for_user: Person | None = None,
 ) -> Intent:
     """A new intent with a hint that cannot be guessed."""
     connection.execute("DELETE FROM intent WHERE created_at < ?", (time.time() - INTENT_SECONDS,))
@@ -40,13 +50,22 @@ def add_intent(
         user_id=person.id,
         activity_id=activity.id if activity else None,
         document_target=document_target,
+        for_user_id=for_user.id if for_user else None,
     )
     connection.execute(
         """
-        INSERT INTO intent (hint, tool_number, user_id, activity_id, document_target, created_at)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO intent (hint, tool_number, user_id, activity_id, document_target, for_user_id, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         """,
-        (intent.hint, intent.tool_number, intent.user_id, intent.activity_id, intent.document_target, time.time()),
+        (
+            intent.hint,
+            intent.tool_number,
+            intent.user_id,
+            intent.activity_id,
+            intent.document_target,
+            intent.for_user_id,
+            time.time(),
+        ),
     )
     return intent
 
@@ -55,7 +74,8 @@ def find_intent(connection: sqlite3.Connection, hint: str) -> Intent | None:
     """The intent of this hint, unless it is older than ten minutes. It may be used again: browsers do reload."""
     row = connection.execute(
         """
-        SELECT hint, tool_number, user_id, activity_id, document_target FROM intent WHERE hint = ? AND created_at >= ?
+        SELECT hint, tool_number, user_id, activity_id, document_target, for_user_id
+        FROM intent WHERE hint = ? AND created_at >= ?
         """,
         (hint, time.time() - INTENT_SECONDS),
     ).fetchone()

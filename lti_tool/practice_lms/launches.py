@@ -36,6 +36,24 @@ def open_activity(slug: str, activity_id: int) -> BaseResponse:
     return login_initiation(lms, tool, person, activity, intent.hint, _storage_target())
 
 
+@blueprint.get("/as/<slug>/activities/<int:activity_id>/submissions/<user_id>/open")
+def open_submission(slug: str, activity_id: int, user_id: str) -> BaseResponse:
+    """Starts a submission review: the instructor looks at what a student handed in at an activity."""
+    lms = current_lms()
+    person, student = _person(slug), find_person_by_id(user_id)
+    if not person.is_instructor:
+        raise PageRefused(403, "Only the instructor reviews submissions.")
+    with lms.database.transaction() as connection:
+        activity = find_activity(connection, activity_id)
+        tool = find_tool(connection, activity.tool_number) if activity else None
+        if activity is None or tool is None or student is None:
+            raise PageRefused(404, "There is no such submission in this course.")
+        intent = add_intent(
+            connection, tool=tool, person=person, activity=activity, document_target=_target(), for_user=student
+        )
+    return login_initiation(lms, tool, person, activity, intent.hint, _storage_target())
+
+
 @blueprint.get("/as/<slug>/tools/<int:tool_number>/choose")
 def choose_content(slug: str, tool_number: int) -> BaseResponse:
     """Starts deep linking: the instructor chooses content in the tool."""

@@ -105,6 +105,14 @@ def launch_form(
         launch.choose_content(return_url=address("deep_linking.come_back"), title=COURSE.title, data=data)
     elif activity:
         _add_activity(launch, tool, activity)
+        if intent.for_user_id is not None:
+            # Submission Review 1.0 section 3: a launch of the activity, and whose submission it is about.
+            launch.set_extra_claims(
+                {
+                    f"{_CLAIM}message_type": "LtiSubmissionReviewRequest",
+                    f"{_CLAIM}for_user": {"user_id": intent.for_user_id},
+                }
+            )
     return launch.lti_launch()
 
 

@@ -11,7 +11,7 @@ from lti_tool.practice_lms.activities import Activity, LineItem, find_activity, 
 from lti_tool.practice_lms.errors import PageRefused
 from lti_tool.practice_lms.gradebook import Grade, list_grades
 from lti_tool.practice_lms.lms import current_lms
-from lti_tool.practice_lms.people import COURSE, PEOPLE, STUDENTS, Person, find_person
+from lti_tool.practice_lms.people import COURSE, PEOPLE, STUDENTS, Person, find_person, find_person_by_id
 from lti_tool.practice_lms.tools import Tool, find_tool, list_tools, origin_of
 
 blueprint = Blueprint("pages", __name__)
@@ -82,6 +82,26 @@ def activity(slug: str, activity_id: int) -> str:
         person=person,
         course=COURSE,
         activity=found,
+        tool_origin=origin_of(found.url),
+        storage_origins=_storage_origins(tool),
+    )
+
+
+@blueprint.get("/as/<slug>/activities/<int:activity_id>/submissions/<user_id>")
+def submission(slug: str, activity_id: int, user_id: str) -> str:
+    """What a student handed in at an activity, as the tool shows it, in a frame."""
+    person, student = _instructor(slug), find_person_by_id(user_id)
+    with current_lms().database.transaction() as connection:
+        found = find_activity(connection, activity_id)
+        tool = find_tool(connection, found.tool_number) if found else None
+    if found is None or tool is None or student is None:
+        raise PageRefused(404, "There is no such submission in this course.")
+    return render_template(
+        "submission.html",
+        person=person,
+        course=COURSE,
+        activity=found,
+        student=student,
         tool_origin=origin_of(found.url),
         storage_origins=_storage_origins(tool),
     )
