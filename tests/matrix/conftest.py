@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg import sql
 from pytest_httpserver import HTTPServer
 
 from config.settings import Settings
+from lti_tool import create_app
 from lti_tool.db import Database
 from lti_tool.embedded.postgres import EmbeddedPostgres
 from lti_tool.launch import platforms
+from lti_tool.launch.rates import MinuteLimit
+from lti_tool.launch.views import LOGINS_PER_MINUTE
 from tests.conftest import owner_conninfo_for
-from tests.fake_platform import _launch_database, app, client, database_url
+from tests.fake_platform import _launch_database, client
 from tests.matrix.rows import documented_rows, row_of
-from tests.matrix.scene import KeyFront, Scene
+from tests.matrix.scene import KeyFront, Scene, tenant_tables
 from tests.platforms.matrix_platform import MatrixPlatform
 from tests.platforms.open_edx import OpenEdxPlatform
 from tests.platforms.practice import PracticePlatform
 
-__all__ = ["_launch_database", "app", "client", "database_url"]
+__all__ = ["_launch_database", "client"]
 
 # The address that the settings of tests give the tool.
 TOOL_URL = "http://localhost:8400"
@@ -55,6 +60,35 @@ def platform(request: pytest.FixtureRequest) -> MatrixPlatform:
 def _owner(_launch_database: str, postgres: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
     with psycopg.connect(owner_conninfo_for(postgres, "launches"), autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def database_url(_launch_database: str, _owner: psycopg.Connection) -> str:
+    """The conninfo of an empty, migrated database. Deleting a few rows is much quicker than truncating all tables."""
+    with _owner.transaction():
+        # Neither foreign keys nor the triggers of append-only tables stand in the way.
+        _owner.execute("SET LOCAL session_replication_role = replica")
+        for table in tenant_tables(_owner):
+            _owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+    return _launch_database
+
+
+@pytest.fixture(scope="session")
+def _apps() -> Iterator[list[Flask]]:
+    apps: list[Flask] = []
+    yield apps
+    for made in apps:
+        made.extensions["mlquiz"].database.close()
+
+
+@pytest.fixture
+def app(settings: Settings, _apps: list[Flask]) -> Flask:
+    """The whole tool, made once a process: compiling its templates takes longer than a launch."""
+    if not _apps:
+        _apps.append(create_app(settings))
+    kept = _apps[0].extensions["mlquiz.launch"]
+    _apps[0].extensions["mlquiz.launch"] = replace(kept, login_limit=MinuteLimit(LOGINS_PER_MINUTE))
+    return _apps[0]
 
 
 @pytest.fixture

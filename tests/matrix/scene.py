@@ -28,6 +28,14 @@ SESSION_COOKIE = "__Secure-launch"
 _NOT_OF_A_LAUNCH = frozenset({"logins", "platform_keys", "tool_keys"})
 
 
+def tenant_tables(owner: psycopg.Connection) -> list[str]:
+    """Every table of the tool, but not those of the migrations."""
+    found = owner.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%yoyo%' ORDER BY 1"
+    )
+    return [row[0] for row in found]
+
+
 @dataclass(slots=True)
 class KeyFront:
     """Stands before the platform's key set: passes it on, or answers ``answer`` in its place, and counts."""
@@ -126,14 +134,7 @@ class Scene:
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has that a launch could leave something in; row-level security does not hide any."""
-        tables = [
-            row[0]
-            for row in self.owner.execute(
-                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-                " AND table_type = 'BASE TABLE' AND table_name NOT LIKE '%%yoyo%%' ORDER BY table_name",
-            )
-            if row[0] not in _NOT_OF_A_LAUNCH
-        ]
+        tables = [table for table in tenant_tables(self.owner) if table not in _NOT_OF_A_LAUNCH]
         counts = sql.SQL(" UNION ALL ").join(
             sql.SQL("SELECT {}, count(*) FROM {}").format(sql.Literal(table), sql.Identifier(table)) for table in tables
         )
