@@ -57,19 +57,19 @@ def platform(request: pytest.FixtureRequest) -> MatrixPlatform:
 
 
 @pytest.fixture(scope="session")
-def _owner(_launch_database: str, postgres: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
+def owner(_launch_database: str, postgres: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
     with psycopg.connect(owner_conninfo_for(postgres, "launches"), autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
-def database_url(_launch_database: str, _owner: psycopg.Connection) -> str:
+def database_url(_launch_database: str, owner: psycopg.Connection) -> str:
     """The conninfo of an empty, migrated database. Deleting a few rows is much quicker than truncating all tables."""
-    with _owner.transaction():
+    with owner.transaction():
         # Neither foreign keys nor the triggers of append-only tables stand in the way.
-        _owner.execute("SET LOCAL session_replication_role = replica")
-        for table in tenant_tables(_owner):
-            _owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        owner.execute("SET LOCAL session_replication_role = replica")
+        for table in tenant_tables(owner):
+            owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
     return _launch_database
 
 
@@ -100,7 +100,7 @@ def scene(
     settings: Settings,
     app: Flask,
     client: FlaskClient,
-    _owner: psycopg.Connection,
+    owner: psycopg.Connection,
 ) -> Scene:
     """The platform registered at the tool, its deployment active, its key set behind a front that tests control."""
     keys = KeyFront(platform, httpserver.url_for("/keys"))
@@ -122,7 +122,7 @@ def scene(
         keys=keys,
         registration=registration,
         database=database,
-        owner=_owner,
+        owner=owner,
         settings=settings,
         app=app,
         browser=client,
