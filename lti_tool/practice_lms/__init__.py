@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, g, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from lti_tool.practice_lms import admin, deep_linking, grades, launches, members, pages, tokens
+from lti_tool.practice_lms import admin, deep_linking, grades, launches, members, pages, registration, tokens
 from lti_tool.practice_lms.counters import count_requests
 from lti_tool.practice_lms.database import Database
 from lti_tool.practice_lms.errors import PageRefused, TokenRefused, ToolKeysUnavailable, ToolMessageRefused
@@ -58,7 +58,7 @@ def create_practice_lms(folder: Path, issuer: str, tool_origin: str | None = Non
     app.after_request(_add_headers)
     app.add_url_rule("/health", view_func=_health)
     count_requests(app)
-    for part in (admin, deep_linking, grades, launches, members, pages, tokens):
+    for part in (admin, deep_linking, grades, launches, members, pages, registration, tokens):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(PageRefused, _refuse_page)
     app.register_error_handler(ToolMessageRefused, _refuse_message)
@@ -83,7 +83,17 @@ def _stay_on_the_issuer() -> BaseResponse | None:
     return None
 
 
-_PERSONAL = frozenset({"pages.who_are_you", "pages.course", "pages.activity", "pages.add_activity", "pages.gradebook"})
+_PERSONAL = frozenset(
+    {
+        "pages.who_are_you",
+        "pages.course",
+        "pages.activity",
+        "pages.add_activity",
+        "pages.gradebook",
+        "registration.tools",
+        "registration.add",
+    }
+)
 
 
 def _add_headers(response: Response) -> Response:
@@ -97,8 +107,8 @@ def _add_headers(response: Response) -> Response:
         lms = current_lms()
         with lms.database.transaction() as connection:
             origins = {origin for tool in list_tools(connection) for origin in tool.origins}
-        if lms.extra_frame_origin:
-            origins.add(lms.extra_frame_origin)
+        # A tool that is about to register is framed before it is known.
+        origins |= {origin for origin in (lms.extra_frame_origin, g.get("framed_origin")) if origin}
         tools = " ".join(sorted(origins))
         response.headers["Content-Security-Policy"] = (
             f"default-src 'none'; script-src 'self' 'nonce-{g.csp_nonce}'; style-src 'self'; img-src 'self' data:;"

@@ -14,7 +14,7 @@ from lti_tool.practice_lms.database import reset
 from lti_tool.practice_lms.gradebook import PostCount, count_posts, list_grades
 from lti_tool.practice_lms.lms import address, current_lms
 from lti_tool.practice_lms.people import COURSE, PEOPLE, find_person_by_id
-from lti_tool.practice_lms.tools import ToolApplication, register_tool
+from lti_tool.practice_lms.tools import ToolApplication, activate_tool, register_tool
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -47,6 +47,7 @@ def register() -> Response | tuple[Response, int]:
     lms = current_lms()
     with lms.database.transaction() as connection:
         tool = register_tool(connection, application)
+        activate_tool(connection, tool.number)
     return jsonify(
         issuer=lms.issuer,
         client_id=tool.client_id,

@@ -6,6 +6,7 @@ PracticeLmsError
 ├── ToolMessageRefused      something the tool signed is not right
 ├── ToolKeysUnavailable     the tool's public keys cannot be fetched
 ├── TokenRefused            an OAuth error answers the token request
+├── RegistrationRefused     a tool that wants to register is told why it cannot
 └── WrongGrade              a score that breaks one of the gradebook's rules
 """
 
@@ -50,6 +51,14 @@ class TokenRefused(PracticeLmsError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class RegistrationRefused(PracticeLmsError):
+    """An application of a tool with a fault; the message is the reason as Moodle words it, ``status`` the HTTP one."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class WrongGrade(PracticeLmsError):

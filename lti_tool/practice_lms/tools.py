@@ -83,6 +83,7 @@ _TOOLS = """
     SELECT number, name, login_url, launch_url, jwks_url, deep_link_url, client_id, share_names, share_emails, scopes
     FROM tool
 """
+_ACTIVE = "number NOT IN (SELECT number FROM pending_tool)"
 
 
 def _tool_from_row(row: sqlite3.Row) -> Tool:
@@ -93,8 +94,11 @@ def _tool_from_row(row: sqlite3.Row) -> Tool:
     return Tool(**values)
 
 
-def register_tool(connection: sqlite3.Connection, application: ToolApplication) -> Tool:
-    """The tool with this launch address, made or brought up to date; its client id never changes."""
+def register_tool(connection: sqlite3.Connection, application: ToolApplication, *, client_id: str = "") -> Tool:
+    """The tool with this launch address, made or brought up to date; its client id never changes.
+
+    A new one gets ``client_id``, else a random one.
+    """
     row = connection.execute(
         """
         INSERT INTO tool (name, login_url, launch_url, jwks_url, deep_link_url, client_id,
@@ -113,7 +117,7 @@ def register_tool(connection: sqlite3.Connection, application: ToolApplication) 
             application.launch_url,
             application.jwks_url,
             application.deep_link_url,
-            secrets.token_hex(12),
+            client_id or secrets.token_hex(12),
             application.share_names,
             application.share_emails,
             json.dumps(application.scopes),
@@ -123,19 +127,40 @@ def register_tool(connection: sqlite3.Connection, application: ToolApplication) 
 
 
 def list_tools(connection: sqlite3.Connection) -> list[Tool]:
-    """All tools, oldest first."""
-    return [_tool_from_row(row) for row in connection.execute(f"{_TOOLS} ORDER BY number")]
+    """All tools that may be used, oldest first."""
+    return [_tool_from_row(row) for row in connection.execute(f"{_TOOLS} WHERE {_ACTIVE} ORDER BY number")]
 
 
 def find_tool(connection: sqlite3.Connection, number: int) -> Tool | None:
-    """The tool with this number."""
+    """The tool with this number, if it may be used."""
+    row = connection.execute(f"{_TOOLS} WHERE number = ? AND {_ACTIVE}", (number,)).fetchone()
+    return _tool_from_row(row) if row else None
+
+
+def find_any_tool(connection: sqlite3.Connection, number: int) -> Tool | None:
+    """The tool with this number, pending or not."""
     row = connection.execute(f"{_TOOLS} WHERE number = ?", (number,)).fetchone()
     return _tool_from_row(row) if row else None
 
 
+def list_pending_tools(connection: sqlite3.Connection) -> list[Tool]:
+    """The tools that wait for the administrator, oldest first."""
+    return [_tool_from_row(row) for row in connection.execute(f"{_TOOLS} WHERE NOT ({_ACTIVE}) ORDER BY number")]
+
+
+def set_pending(connection: sqlite3.Connection, number: int) -> None:
+    """Keep a tool from being used until it is activated."""
+    connection.execute("INSERT OR IGNORE INTO pending_tool (number) VALUES (?)", (number,))
+
+
+def activate_tool(connection: sqlite3.Connection, number: int) -> None:
+    """Let a tool be used."""
+    connection.execute("DELETE FROM pending_tool WHERE number = ?", (number,))
+
+
 def find_tool_by_client_id(connection: sqlite3.Connection, client_id: str) -> Tool | None:
-    """The tool with exactly this client id."""
-    row = connection.execute(f"{_TOOLS} WHERE client_id = ?", (client_id,)).fetchone()
+    """The tool with exactly this client id, if it may be used."""
+    row = connection.execute(f"{_TOOLS} WHERE client_id = ? AND {_ACTIVE}", (client_id,)).fetchone()
     return _tool_from_row(row) if row else None
 
 

@@ -43,9 +43,9 @@ def test_every_page_says_that_it_is_a_practice_lms(practice_lms: RunningLms, pat
 
 
 def test_without_a_tool_the_instructor_learns_how_to_register_one(practice_lms: RunningLms) -> None:
-    assert "POST /admin/tool" in practice_lms.page("/as/ada/course")
-    assert "POST /admin/tool" in practice_lms.page("/as/ada/add")
-    assert "POST /admin/tool" not in practice_lms.page("/as/mateo/course")
+    assert "/site/tools" in practice_lms.page("/as/ada/course")
+    assert "/site/tools" in practice_lms.page("/as/ada/add")
+    assert "/site/tools" not in practice_lms.page("/as/mateo/course")
 
 
 def test_the_instructor_adds_activities_and_the_student_does_not(scripted_tool: ScriptedTool) -> None:
