@@ -166,19 +166,21 @@ class Course:
     scopes: tuple[str, ...] = (SCORE_SCOPE,)
 
     @classmethod
-    def open(cls, app: Flask, database: Database, **changes: object) -> Self:
-        """A new course of one school."""
+    def open(cls, app: Flask, database: Database, *, school: str = "lms", **changes: object) -> Self:
+        """A new course of a school; a school is a tenant."""
+        site = f"https://{school}.example.edu"
         with database.across_tenants() as connection:
             registration = platforms.add_platform(
                 connection,
-                issuer="https://lms.example.edu",
+                issuer=site,
                 client_id="client-1",
-                auth_login_url="https://lms.example.edu/auth",
-                auth_token_url="https://lms.example.edu/token",
-                jwks_url="https://lms.example.edu/jwks",
+                auth_login_url=f"{site}/auth",
+                auth_token_url=f"{site}/token",
+                jwks_url=f"{site}/jwks",
                 deployment_ids=["1"],
             )
-        return cls(app, database, registration, platform_id=f"course-{next(_numbers)}", **changes)  # pyright: ignore[reportArgumentType]
+        values: dict[str, object] = {"platform_id": f"course-{next(_numbers)}"}
+        return cls(app, database, registration, **values | changes)  # pyright: ignore[reportArgumentType]
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """A transaction of the course's tenant."""
