@@ -14,7 +14,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from config.settings import Settings
+from config.settings import Settings, load_settings
 from lti_tool.platform_http import AddressNotAllowed, PlatformHttp, PlatformRefused, PlatformUnreachable, client
 
 
@@ -29,6 +29,12 @@ class Script:
         request.get_data()
         self.requests.append(request)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    """Settings that need no database."""
+    return load_settings(_env_file=None)
 
 
 @pytest.fixture
@@ -100,11 +106,9 @@ def test_a_short_retry_after_is_waited_for_and_a_long_one_is_not(http: PlatformH
 def test_what_changes_something_is_sent_once(http: PlatformHttp, httpserver: HTTPServer, method: str) -> None:
     platform = script(httpserver, Response("", 503))
     url = httpserver.url_for("/a")
+    body = {} if method == "DELETE" else {"body": b"{}", "content_type": "application/x"}
     with pytest.raises(PlatformRefused):
-        if method == "DELETE":
-            http.delete(url, bearer="t")
-        else:
-            getattr(http, method.lower())(url, b"{}", content_type="application/x", bearer="t")
+        getattr(http, method.lower())(url, **body, bearer="t")
     (request,) = platform.requests
     assert request.method == method
     assert request.headers["User-Agent"].startswith("mlquiz/")  # C23

@@ -36,7 +36,7 @@ from tests.fake_platform import (
 
 __all__ = ["_launch_database", "app", "client", "database_url", "platform"]
 
-INSTRUCTOR = {f"{LTI}/roles": [f"{MEMBERSHIP}#Instructor"], "sub": "teacher-1", "name": "Grace Hopper"}
+INSTRUCTOR: dict[str, Any] = {f"{LTI}/roles": [f"{MEMBERSHIP}#Instructor"], "sub": "teacher-1", "name": "Grace Hopper"}
 
 
 @dataclass
