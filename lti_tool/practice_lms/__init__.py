@@ -7,7 +7,7 @@ gradebook of its own, and refuses what strict platforms refuse.
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,6 +54,7 @@ def create_practice_lms(folder: Path, issuer: str, tool_origin: str | None = Non
     )
     app.add_template_filter(points_text, "points")
     app.add_template_filter(_moment, "moment")
+    app.add_template_filter(_utc_field, "utc_field")
     app.before_request(_stay_on_the_issuer)
     app.after_request(_add_headers)
     app.add_url_rule("/health", view_func=_health)
@@ -121,6 +122,11 @@ def _add_headers(response: Response) -> Response:
 def _moment(timestamp: str) -> str:
     moment = datetime.fromisoformat(timestamp).astimezone()
     return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+
+def _utc_field(timestamp: str) -> str:
+    """A moment as the value of a ``datetime-local`` field, in UTC."""
+    return datetime.fromisoformat(timestamp).astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
 
 
 def _refuse_page(error: PageRefused) -> tuple[str, int]:

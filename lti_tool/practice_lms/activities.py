@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
+from lti_tool.practice_lms.people import COURSE
 from lti_tool.practice_lms.tools import Tool, WebAddress
 
 
@@ -91,6 +92,7 @@ class LineItem:
     """A gradebook column. A ``coupled`` one came with its activity and lives as long."""
 
     id: int
+    course_id: str
     tool_number: int
     activity_id: int | None
     resource_link_id: str | None
@@ -108,6 +110,7 @@ class Activity:
     """A tool's resource link in the course, with the column it is launched with, if there is exactly one."""
 
     id: int
+    course_id: str
     resource_link_id: str
     tool_number: int
     title: str
@@ -122,12 +125,12 @@ class Activity:
 
 
 _LINE_ITEMS = """
-    SELECT line_item.id, line_item.tool_number, activity_id, activity.resource_link_id, coupled, label, score_maximum,
-           resource_id, tag, starts_at, ends_at
+    SELECT line_item.id, line_item.course_id, line_item.tool_number, activity_id, activity.resource_link_id, coupled,
+           label, score_maximum, resource_id, tag, starts_at, ends_at
     FROM line_item LEFT JOIN activity ON activity.id = activity_id
 """
 _ACTIVITIES = """
-    SELECT id, resource_link_id, tool_number, title, text, url, custom, available_from, available_until,
+    SELECT id, course_id, resource_link_id, tool_number, title, text, url, custom, available_from, available_until,
            submission_from, submission_until
     FROM activity
 """
@@ -147,22 +150,26 @@ def _activity_from_row(connection: sqlite3.Connection, row: sqlite3.Row) -> Acti
     return Activity(**values, line_item=items[0] if len(items) == 1 else None)
 
 
-def add_activity(connection: sqlite3.Connection, tool: Tool, item: ContentItem) -> Activity:
-    """Puts a content item into the course, with its gradebook column if it brings one."""
+def add_activity(connection: sqlite3.Connection, tool: Tool, item: ContentItem, course_id: str = COURSE.id) -> Activity:
+    """Puts a content item into a course, with its gradebook column if it brings one.
+
+    Without one it is not graded, as on Moodle (contentitem_return.php).
+    """
     title = item.title.strip() or tool.name
     activity_id = connection.execute(
         """
-        INSERT INTO activity (resource_link_id, tool_number, title, text, url, custom, available_from, available_until,
-                              submission_from, submission_until)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+        INSERT INTO activity (resource_link_id, course_id, tool_number, title, text, url, custom, available_from,
+                              available_until, submission_from, submission_until)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
         """,
         (
             str(uuid.uuid4()),
+            course_id,
             tool.number,
             title,
             item.text,
             item.url or tool.launch_url,
-            json.dumps(item.custom),
+            json.dumps(_kept_custom(item.custom)),
             item.available.start_date_time,
             item.available.end_date_time,
             item.submission.start_date_time,
@@ -172,12 +179,13 @@ def add_activity(connection: sqlite3.Connection, tool: Tool, item: ContentItem) 
     if item.line_item:
         connection.execute(
             """
-            INSERT INTO line_item (tool_number, activity_id, coupled, label, score_maximum, resource_id, tag,
+            INSERT INTO line_item (tool_number, course_id, activity_id, coupled, label, score_maximum, resource_id, tag,
                                    starts_at, ends_at)
-            VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?)
             """,
             (
                 tool.number,
+                course_id,
                 activity_id,
                 item.line_item.label or title,
                 item.line_item.score_maximum,
@@ -191,9 +199,29 @@ def add_activity(connection: sqlite3.Connection, tool: Tool, item: ContentItem) 
     return _activity_from_row(connection, row)
 
 
-def list_activities(connection: sqlite3.Connection) -> list[Activity]:
-    """All activities of the course, oldest first."""
-    return [_activity_from_row(connection, row) for row in connection.execute(f"{_ACTIVITIES} ORDER BY id").fetchall()]
+def _kept_custom(custom: Mapping[str, str | int | float | bool]) -> dict[str, str]:
+    """What is left of custom parameters. Moodle contentitem_return.php: they become lines ``name=value``.
+
+    So what follows a line break in a value is lost, or is a parameter of its own.
+    """
+    text = "\n".join(f"{name}={value}" for name, value in custom.items())
+    lines = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {name.strip(): value.strip() for name, _, value in lines}
+
+
+def set_due_date(connection: sqlite3.Connection, activity: Activity, due: datetime | None) -> None:
+    """The instructor moves the due date, which may have come with the content item, or takes it away."""
+    text = due.isoformat() if due else None
+    connection.execute("UPDATE activity SET submission_until = ? WHERE id = ?", (text, activity.id))
+    connection.execute("UPDATE line_item SET ends_at = ? WHERE activity_id = ? AND coupled", (text, activity.id))
+
+
+def list_activities(connection: sqlite3.Connection, course_id: str | None = None) -> list[Activity]:
+    """The activities of a course, or of all, oldest first."""
+    rows = connection.execute(
+        f"{_ACTIVITIES} WHERE :course IS NULL OR course_id = :course ORDER BY id", {"course": course_id}
+    )
+    return [_activity_from_row(connection, row) for row in rows.fetchall()]
 
 
 def find_activity(connection: sqlite3.Connection, activity_id: int) -> Activity | None:
@@ -206,6 +234,7 @@ def list_line_items(
     connection: sqlite3.Connection,
     tool_number: int | None = None,
     *,
+    course_id: str | None = None,
     resource_link_id: str | None = None,
     resource_id: str | None = None,
     tag: str | None = None,
@@ -215,36 +244,42 @@ def list_line_items(
         f"""
         {_LINE_ITEMS}
         WHERE (:tool IS NULL OR line_item.tool_number = :tool)
+          AND (:course IS NULL OR line_item.course_id = :course)
           AND (:link IS NULL OR activity.resource_link_id = :link)
           AND (:resource IS NULL OR resource_id = :resource)
           AND (:tag IS NULL OR tag = :tag)
         ORDER BY line_item.id
         """,
-        {"tool": tool_number, "link": resource_link_id, "resource": resource_id, "tag": tag},
+        {"tool": tool_number, "course": course_id, "link": resource_link_id, "resource": resource_id, "tag": tag},
     )
     return [_line_item_from_row(row) for row in rows.fetchall()]
 
 
-def find_line_item(connection: sqlite3.Connection, line_item_id: int, tool_number: int) -> LineItem | None:
-    """The column with this id, if it is this tool's."""
-    row = connection.execute(
-        f"{_LINE_ITEMS} WHERE line_item.id = ? AND line_item.tool_number = ?", (line_item_id, tool_number)
-    ).fetchone()
-    return _line_item_from_row(row) if row else None
+def find_line_item(
+    connection: sqlite3.Connection, line_item_id: int, tool_number: int, course_id: str | None = None
+) -> LineItem | None:
+    """The column with this id, if it is this tool's (and this course's)."""
+    found = list_line_items(connection, tool_number, course_id=course_id)
+    return next((item for item in found if item.id == line_item_id), None)
 
 
 def add_line_item(
-    connection: sqlite3.Connection, tool: Tool, body: LineItemBody, activity_id: int | None
+    connection: sqlite3.Connection,
+    tool: Tool,
+    body: LineItemBody,
+    activity_id: int | None,
+    course_id: str = COURSE.id,
 ) -> LineItem | None:
     """A column that the tool makes by itself: uncoupled, so the tool may delete it."""
     line_item_id = connection.execute(
         """
-        INSERT INTO line_item (tool_number, activity_id, coupled, label, score_maximum, resource_id, tag,
+        INSERT INTO line_item (tool_number, course_id, activity_id, coupled, label, score_maximum, resource_id, tag,
                                starts_at, ends_at)
-        VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?) RETURNING id
+        VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?) RETURNING id
         """,
         (
             tool.number,
+            course_id,
             activity_id,
             body.label,
             body.score_maximum,

@@ -6,10 +6,11 @@ import hmac
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from lti_tool.practice_lms.activities import Activity, LineItem, list_activities, list_line_items
+from lti_tool.practice_lms.courses import Lost, copy_course, find_course
 from lti_tool.practice_lms.database import reset
 from lti_tool.practice_lms.gradebook import PostCount, count_posts, list_grades
 from lti_tool.practice_lms.lms import address, current_lms
@@ -58,16 +59,43 @@ def register() -> Response | tuple[Response, int]:
     )
 
 
-@blueprint.get("/course")
-def course() -> Response:
-    """The course, its people and its activities with the addresses to launch them at."""
+class CourseCopy(BaseModel):
+    """Which course to copy, and what gets lost on the way."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = COURSE.id
+    without: set[Lost] = set()
+
+
+@blueprint.post("/courses")
+def add_course() -> Response | tuple[Response, int]:
+    """Copies a course (JSON ``id``, and ``without``: some of ``custom``, ``url``, ``columns``); the copy's id."""
+    try:
+        wanted = CourseCopy.model_validate(request.get_json())
+    except ValidationError as error:
+        return jsonify(error=error.errors()[0]["msg"]), 400
     with current_lms().database.transaction() as connection:
-        activities = list_activities(connection)
+        copied_from = find_course(connection, wanted.id)
+        if copied_from is None:
+            return jsonify(error="There is no such course."), 404
+        copy = copy_course(connection, copied_from, without=wanted.without)
+    return jsonify(id=copy.id, title=copy.title)
+
+
+@blueprint.get("/course")
+def course() -> Response | tuple[Response, int]:
+    """A course (``?id=``, else the first), its people and its activities with the addresses to launch them at."""
+    with current_lms().database.transaction() as connection:
+        found = find_course(connection, request.args.get("id", COURSE.id))
+        if found is None:
+            return jsonify(error="There is no such course."), 404
+        activities = list_activities(connection, found.id)
     people = [
         {"id": person.id, "slug": person.slug, "name": person.name, "role": person.role, "locale": person.locale}
         for person in PEOPLE
     ]
-    return jsonify(id=COURSE.id, title=COURSE.title, people=people, activities=[_described(it) for it in activities])
+    return jsonify(id=found.id, title=found.title, people=people, activities=[_described(it) for it in activities])
 
 
 def _described(activity: Activity) -> dict[str, Any]:
@@ -78,6 +106,7 @@ def _described(activity: Activity) -> dict[str, Any]:
         "title": activity.title,
         "url": activity.url,
         "custom": dict(activity.custom),
+        "due": activity.submission_until,
         "maximum": line_item.score_maximum if line_item else None,
         "lineitem": _line_item_address(line_item) if line_item else None,
         "open_url": {
@@ -88,7 +117,9 @@ def _described(activity: Activity) -> dict[str, Any]:
 
 
 def _line_item_address(line_item: LineItem) -> str:
-    return address("grades.line_item", course_id=COURSE.id, line_item_id=line_item.id, type_id=line_item.tool_number)
+    return address(
+        "grades.line_item", course_id=line_item.course_id, line_item_id=line_item.id, type_id=line_item.tool_number
+    )
 
 
 @blueprint.get("/gradebook")
@@ -104,6 +135,7 @@ def gradebook() -> Response:
         person = find_person_by_id(grade.user_id)
         rows.append(
             {
+                "course": line_items[grade.line_item_id].course_id,
                 "user_id": grade.user_id,
                 "name": person.name if person else "",
                 "lineitem": _line_item_address(line_items[grade.line_item_id]),
@@ -121,7 +153,7 @@ def gradebook() -> Response:
 
 @blueprint.post("/reset")
 def start_afresh() -> tuple[str, int]:
-    """Forgets activities, grades and messages; with ``?tools=1`` also the registered tools."""
+    """Forgets activities, grades, messages and copies of the course; with ``?tools=1`` also the registered tools."""
     with current_lms().database.transaction() as connection:
         reset(connection, tools=request.args.get("tools") == "1")
     return "", 204

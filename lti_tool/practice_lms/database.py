@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lti_tool.practice_lms.people import COURSE
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tool (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -24,6 +26,12 @@ CREATE TABLE IF NOT EXISTS tool (
 -- Tools that registered themselves and wait for the administrator; nobody can use them yet.
 CREATE TABLE IF NOT EXISTS pending_tool (
     number INTEGER PRIMARY KEY REFERENCES tool (number) ON DELETE CASCADE
+);
+-- Copies of the course; the first one is in the code.
+CREATE TABLE IF NOT EXISTS course_copy (
+    id TEXT PRIMARY KEY,
+    label TEXT NOT NULL,
+    title TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS activity (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -96,6 +104,10 @@ CREATE TABLE IF NOT EXISTS used_value (
 """
 
 
+# Tables of files from before there were several courses; what they hold is the first one's.
+_OF_A_COURSE = ("activity", "line_item", "intent", "selection")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
     """A SQLite file in write-ahead mode. Connections are short-lived: threads and processes share only the file."""
@@ -103,11 +115,15 @@ class Database:
     path: Path
 
     def create(self) -> None:
-        """Makes the tables that are missing."""
+        """Makes the tables and columns that are missing."""
         connection = self._connect()
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
+            for table in _OF_A_COURSE:
+                columns = [row["name"] for row in connection.execute(f"PRAGMA table_info({table})")]
+                if "course_id" not in columns:
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN course_id TEXT NOT NULL DEFAULT '{COURSE.id}'")
             # Files of before submission review.
             if "for_user_id" not in {row["name"] for row in connection.execute("PRAGMA table_info(intent)")}:
                 connection.execute("ALTER TABLE intent ADD COLUMN for_user_id TEXT")
@@ -149,6 +165,7 @@ def reset(connection: sqlite3.Connection, *, tools: bool) -> None:
         "DELETE FROM selection",
         "DELETE FROM intent",
         "DELETE FROM used_value",
+        "DELETE FROM course_copy",
     ):
         connection.execute(statement)
     if tools:

@@ -41,16 +41,22 @@ def come_back() -> str:
     _check_envelope(tool, claims)
     items = _content_items(ToolPlatform(lms=lms, tool=tool, key_set=key_set), token)
     with lms.database.transaction() as connection:
-        person = _asking_person(connection, tool, claims)
+        person, course_id = _asking_person(connection, tool, claims)
         for item in items:
-            add_activity(connection, tool, item)
-    notice = claims.get(f"{_DL_CLAIM}errormsg") or claims.get(f"{_DL_CLAIM}msg")
+            add_activity(connection, tool, item, course_id)
+    # What went wrong stops the person here; other words of the tool are shown in the course.
+    notice, said = (_text(claims.get(f"{_DL_CLAIM}{name}")) for name in ("errormsg", "msg"))
+    values = {"course_id": course_id, "added": len(items), "said": said or None}
     return render_template(
         "chosen.html",
         count=len(items),
-        notice=notice if isinstance(notice, str) else "",
-        course_url=url_for("pages.course", slug=person.slug, added=len(items)),
+        notice=notice,
+        course_url=url_for("pages.course", slug=person.slug, **values),
     )
+
+
+def _text(claim: object) -> str:
+    return claim[:300] if isinstance(claim, str) else ""
 
 
 def _check_envelope(tool: Tool, claims: dict[str, Any]) -> None:
@@ -78,13 +84,14 @@ def _content_items(platform: ToolPlatform, token: str) -> list[ContentItem]:
     return items
 
 
-def _asking_person(connection: sqlite3.Connection, tool: Tool, claims: dict[str, Any]) -> Person:
+def _asking_person(connection: sqlite3.Connection, tool: Tool, claims: dict[str, Any]) -> tuple[Person, str]:
+    """Who asked, and the id of the course that the content is for."""
     expires_at = time.time() + 2 * MAX_AGE_SECONDS
     if not use_once(connection, tool, purpose="nonce", value=claims["nonce"], expires_at=expires_at):
         raise ToolMessageRefused("This answer was already taken.", status=409)
     data = claims.get(f"{_DL_CLAIM}data")
-    user_id = take_selection(connection, tool=tool, data=data) if isinstance(data, str) else None
-    person = find_person_by_id(user_id) if user_id else None
-    if person is None:
+    selection = take_selection(connection, tool=tool, data=data) if isinstance(data, str) else None
+    person = find_person_by_id(selection.user_id) if selection else None
+    if selection is None or person is None:
         raise ToolMessageRefused("The answer does not belong to a request that is still open.", status=409)
-    return person
+    return person, selection.course_id

@@ -43,13 +43,17 @@ _Body = TypeVar("_Body", bound=BaseModel)
 
 
 class GradeService(AssignmentsGradesService):
-    """The library's service on our gradebook, for one request that needs one of ``scopes``."""
+    """The library's service on the gradebook of a course, for one request that needs one of ``scopes``."""
 
-    def __init__(self, platform: ToolPlatform, query: dict[str, str | int], scopes: list[str], item_url: str) -> None:
+    def __init__(
+        self, platform: ToolPlatform, course_id: str, query: dict[str, str | int], scopes: list[str], item_url: str
+    ) -> None:
         lti_request = FlaskRequest(request)
         lti_request.request["get_data"] = query
-        super().__init__(lti_request, platform, line_items_url(platform.tool).partition("?")[0], item_url or None)
+        items_url = line_items_url(platform.tool, course_id).partition("?")[0]
+        super().__init__(lti_request, platform, items_url, item_url or None)
         self.tool = platform.tool
+        self._course_id = course_id
         self._scopes = scopes
         self._database = current_lms().database
 
@@ -72,7 +76,12 @@ class GradeService(AssignmentsGradesService):
         del line_item_id, type_id
         with self._database.transaction() as connection:
             found = list_line_items(
-                connection, self.tool.number, resource_link_id=resource_link_id, resource_id=resource_id, tag=tag
+                connection,
+                self.tool.number,
+                course_id=self._course_id,
+                resource_link_id=resource_link_id,
+                resource_id=resource_id,
+                tag=tag,
             )
         items, has_next = page_of(found, page, limit)
         return TPage(content=[self._body(item) for item in items], has_next=has_next)
@@ -86,7 +95,8 @@ class GradeService(AssignmentsGradesService):
         """A column of the tool's own, in the course or at one of its activities."""
         body = _validated(LineItemBody, creation_data)
         with self._database.transaction() as connection:
-            created = add_line_item(connection, self.tool, body, self._activity_id(connection, body.resource_link_id))
+            activity_id = self._activity_id(connection, body.resource_link_id)
+            created = add_line_item(connection, self.tool, body, activity_id, self._course_id)
         assert created
         return self._body(created)
 
@@ -133,21 +143,21 @@ class GradeService(AssignmentsGradesService):
         return TPage(content=[self._result(line_item, grade) for grade in grades], has_next=has_next)
 
     def _existing(self, connection: sqlite3.Connection, line_item_id: str) -> LineItem:
-        if line_item := find_line_item(connection, int(line_item_id), self.tool.number):
+        if line_item := find_line_item(connection, int(line_item_id), self.tool.number, self._course_id):
             return line_item
         raise LineItemNotFoundException
 
     def _activity_id(self, connection: sqlite3.Connection, resource_link_id: str | None) -> int | None:
         if resource_link_id is None:
             return None
-        for activity in list_activities(connection):
+        for activity in list_activities(connection, self._course_id):
             if activity.resource_link_id == resource_link_id and activity.tool_number == self.tool.number:
                 return activity.id
         raise LtiServiceException("resourceLinkId is not an activity of this tool", 400)
 
     def _body(self, item: LineItem) -> TLineItem:
         body: dict[str, Any] = {
-            "id": line_item_url(self.tool, item.id),
+            "id": line_item_url(self.tool, item.id, item.course_id),
             "label": item.label,
             "scoreMaximum": item.score_maximum,
             "resourceId": item.resource_id,
@@ -160,7 +170,7 @@ class GradeService(AssignmentsGradesService):
         return present
 
     def _result(self, item: LineItem, grade: Grade) -> dict[str, Any]:
-        path, _, query = line_item_url(self.tool, item.id).partition("?")
+        path, _, query = line_item_url(self.tool, item.id, item.course_id).partition("?")
         result: dict[str, Any] = {
             "id": f"{path}/results/{grade.user_id}?{query}",
             "userId": grade.user_id,
@@ -187,8 +197,8 @@ def _service(course_id: str, scopes: list[str], *names: str, line_item_id: int |
     if request.args.get("type_id") != str(platform.tool.number):
         # Moodle gradebookservices.php: ?type_id=N is part of the address; one that lost it is not the one given out.
         raise LtiServiceException("type_id is missing or another tool's", 404)
-    item_url = line_item_url(platform.tool, line_item_id, query=False) if line_item_id else ""
-    return GradeService(platform, page_query("type_id", *names), scopes, item_url)
+    item_url = line_item_url(platform.tool, line_item_id, course_id, query=False) if line_item_id else ""
+    return GradeService(platform, course_id, page_query("type_id", *names), scopes, item_url)
 
 
 @blueprint.route("/lineitems", methods=["GET", "POST"])

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from lti_tool.practice_lms.activities import Activity
-from lti_tool.practice_lms.people import Person
+from lti_tool.practice_lms.people import COURSE, Person
 from lti_tool.practice_lms.tools import Tool
 
 INTENT_SECONDS = 600
@@ -30,7 +30,16 @@ class Intent:
     user_id: str
     activity_id: int | None
     document_target: str
+    course_id: str
     for_user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Who chooses content for which course."""
+
+    user_id: str
+    course_id: str
 
 
 def add_intent(
@@ -41,8 +50,9 @@ def add_intent(
     activity: Activity | None,
     document_target: str,
     for_user: Person | None = None,
+    course_id: str = COURSE.id,
 ) -> Intent:
-    """A new intent with a hint that cannot be guessed."""
+    """A new intent with a hint that cannot be guessed; an activity says itself which course it is in."""
     connection.execute("DELETE FROM intent WHERE created_at < ?", (time.time() - INTENT_SECONDS,))
     intent = Intent(
         hint=secrets.token_urlsafe(24),
@@ -50,12 +60,14 @@ def add_intent(
         user_id=person.id,
         activity_id=activity.id if activity else None,
         document_target=document_target,
+        course_id=activity.course_id if activity else course_id,
         for_user_id=for_user.id if for_user else None,
     )
     connection.execute(
         """
-        INSERT INTO intent (hint, tool_number, user_id, activity_id, document_target, for_user_id, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO intent (hint, tool_number, user_id, activity_id, document_target, course_id, for_user_id,
+                            created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
             intent.hint,
@@ -63,6 +75,7 @@ def add_intent(
             intent.user_id,
             intent.activity_id,
             intent.document_target,
+            intent.course_id,
             intent.for_user_id,
             time.time(),
         ),
@@ -74,7 +87,7 @@ def find_intent(connection: sqlite3.Connection, hint: str) -> Intent | None:
     """The intent of this hint, unless it is older than ten minutes. It may be used again: browsers do reload."""
     row = connection.execute(
         """
-        SELECT hint, tool_number, user_id, activity_id, document_target, for_user_id
+        SELECT hint, tool_number, user_id, activity_id, document_target, course_id, for_user_id
         FROM intent WHERE hint = ? AND created_at >= ?
         """,
         (hint, time.time() - INTENT_SECONDS),
@@ -82,21 +95,21 @@ def find_intent(connection: sqlite3.Connection, hint: str) -> Intent | None:
     return Intent(**dict(row)) if row else None
 
 
-def add_selection(connection: sqlite3.Connection, *, tool: Tool, person: Person) -> str:
+def add_selection(connection: sqlite3.Connection, *, tool: Tool, person: Person, course_id: str = COURSE.id) -> str:
     """The ``data`` of a new deep linking request."""
     connection.execute("DELETE FROM selection WHERE created_at < ?", (time.time() - SELECTION_SECONDS,))
     data = secrets.token_urlsafe(24)
     connection.execute(
-        "INSERT INTO selection (data, tool_number, user_id, created_at) VALUES (?, ?, ?, ?)",
-        (data, tool.number, person.id, time.time()),
+        "INSERT INTO selection (data, tool_number, user_id, course_id, created_at) VALUES (?, ?, ?, ?, ?)",
+        (data, tool.number, person.id, course_id, time.time()),
     )
     return data
 
 
-def take_selection(connection: sqlite3.Connection, *, tool: Tool, data: str) -> str | None:
-    """The id of the person whose deep linking request this ``data`` belongs to; it is good once, for an hour."""
+def take_selection(connection: sqlite3.Connection, *, tool: Tool, data: str) -> Selection | None:
+    """Whose deep linking request this ``data`` belongs to, and the course; it is good once, for an hour."""
     row = connection.execute(
-        "DELETE FROM selection WHERE data = ? AND tool_number = ? AND created_at >= ? RETURNING user_id",
+        "DELETE FROM selection WHERE data = ? AND tool_number = ? AND created_at >= ? RETURNING user_id, course_id",
         (data, tool.number, time.time() - SELECTION_SECONDS),
     ).fetchone()
-    return row["user_id"] if row else None
+    return Selection(**dict(row)) if row else None

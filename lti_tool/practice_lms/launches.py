@@ -6,11 +6,12 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from lti_tool.practice_lms.activities import find_activity
+from lti_tool.practice_lms.courses import find_course
 from lti_tool.practice_lms.errors import AuthenticationRefused, PageRefused
 from lti_tool.practice_lms.intents import Intent, add_intent, add_selection, find_intent
 from lti_tool.practice_lms.lms import current_lms
 from lti_tool.practice_lms.messages import launch_form, login_initiation
-from lti_tool.practice_lms.people import Person, find_person, find_person_by_id
+from lti_tool.practice_lms.people import COURSE, Person, find_person, find_person_by_id
 from lti_tool.practice_lms.tools import Tool, find_tool, find_tool_by_client_id
 
 blueprint = Blueprint("launches", __name__)
@@ -54,18 +55,21 @@ def open_submission(slug: str, activity_id: int, user_id: str) -> BaseResponse:
     return login_initiation(lms, tool, person, activity, intent.hint, _storage_target())
 
 
-@blueprint.get("/as/<slug>/tools/<int:tool_number>/choose")
-def choose_content(slug: str, tool_number: int) -> BaseResponse:
-    """Starts deep linking: the instructor chooses content in the tool."""
+@blueprint.get("/as/<slug>/tools/<int:tool_number>/choose", defaults={"course_id": COURSE.id})
+@blueprint.get("/as/<slug>/courses/<course_id>/tools/<int:tool_number>/choose")
+def choose_content(slug: str, course_id: str, tool_number: int) -> BaseResponse:
+    """Starts deep linking: the instructor chooses content in the tool for a course."""
     lms = current_lms()
     person = _person(slug)
     if not person.is_instructor:
         raise PageRefused(403, "Only the instructor adds activities to the course.")
     with lms.database.transaction() as connection:
         tool = find_tool(connection, tool_number)
-        if tool is None:
-            raise PageRefused(404, "No such tool is registered.")
-        intent = add_intent(connection, tool=tool, person=person, activity=None, document_target=_target())
+        if tool is None or find_course(connection, course_id) is None:
+            raise PageRefused(404, "There is no such tool or course.")
+        intent = add_intent(
+            connection, tool=tool, person=person, activity=None, document_target=_target(), course_id=course_id
+        )
     return login_initiation(lms, tool, person, None, intent.hint, _storage_target())
 
 
@@ -126,7 +130,7 @@ def _message(tool: Tool) -> str:
         person = _intended_person(tool, intent)
         assert intent
         activity = find_activity(connection, intent.activity_id) if intent.activity_id else None
-        data = None if activity else add_selection(connection, tool=tool, person=person)
+        data = None if activity else add_selection(connection, tool=tool, person=person, course_id=intent.course_id)
     return launch_form(lms, tool, person, activity, intent, data)
 
 

@@ -10,9 +10,10 @@ from lti1p3platform.response import Response as ServiceResponse
 from lti1p3platform.service_connector import NamesRoleProvisioningService, TPage
 
 from lti_tool.practice_lms.activities import list_activities
+from lti_tool.practice_lms.courses import find_course
 from lti_tool.practice_lms.lms import FlaskRequest, ToolPlatform, address, current_lms
 from lti_tool.practice_lms.messages import role_name
-from lti_tool.practice_lms.people import COURSE, PEOPLE, Person
+from lti_tool.practice_lms.people import PEOPLE, Course, Person
 from lti_tool.practice_lms.services import answer, calling_platform, page_of, page_query
 
 # Moodle's address has these capitals too: a tool must not lower the case of what it finds in a Link header.
@@ -20,13 +21,14 @@ blueprint = Blueprint("members", __name__, url_prefix="/services/CourseSection/<
 
 
 class MemberService(NamesRoleProvisioningService):
-    """The library's service on our class list."""
+    """The library's service on the class list, which is the same in all courses."""
 
-    def __init__(self, platform: ToolPlatform, query: dict[str, str | int]) -> None:
+    def __init__(self, platform: ToolPlatform, course: Course, query: dict[str, str | int]) -> None:
         lti_request = FlaskRequest(request)
         lti_request.request["get_data"] = query
-        super().__init__(lti_request, platform, address("members.list_members", course_id=COURSE.id))
+        super().__init__(lti_request, platform, address("members.list_members", course_id=course.id))
         self.tool = platform.tool
+        self._course = course
 
     def get_member_data_page(
         self,
@@ -44,7 +46,7 @@ class MemberService(NamesRoleProvisioningService):
 
     def get_context_by_id(self) -> Context:
         """The course."""
-        return Context(id=COURSE.id, label=COURSE.label, title=COURSE.title)
+        return Context(id=self._course.id, label=self._course.label, title=self._course.title)
 
     def is_resource_link_valid(self, context_id: str, resource_link_id: str) -> bool:
         """Whether the link is in the course and this tool's (NRPS 2.0 section 2.4.2)."""
@@ -52,7 +54,7 @@ class MemberService(NamesRoleProvisioningService):
         with current_lms().database.transaction() as connection:
             return any(
                 activity.resource_link_id == resource_link_id and activity.tool_number == self.tool.number
-                for activity in list_activities(connection)
+                for activity in list_activities(connection, self._course.id)
             )
 
     def _member(self, person: Person) -> dict[str, Any]:
@@ -73,5 +75,8 @@ def list_members(course_id: str) -> Response:
 
 def _members(course_id: str) -> ServiceResponse:
     platform = calling_platform(course_id)
-    service = MemberService(platform, page_query("limit", "page", "role", "rlid"))
+    with current_lms().database.transaction() as connection:
+        course = find_course(connection, course_id)
+    assert course is not None  # calling_platform has looked
+    service = MemberService(platform, course, page_query("limit", "page", "role", "rlid"))
     return service.handle_get_members()  # pyright: ignore[reportCallIssue]

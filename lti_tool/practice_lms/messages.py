@@ -14,6 +14,7 @@ from lti1p3platform.oidc_login import OIDCLoginAbstract
 from werkzeug.wrappers import Response
 
 from lti_tool.practice_lms.activities import Activity
+from lti_tool.practice_lms.courses import find_course
 from lti_tool.practice_lms.intents import Intent
 from lti_tool.practice_lms.lms import PracticeLms, ToolPlatform, address, current_lti_request
 from lti_tool.practice_lms.people import COURSE, INSTRUCTOR, Person
@@ -89,6 +90,8 @@ def launch_form(
     lms: PracticeLms, tool: Tool, person: Person, activity: Activity | None, intent: Intent, data: str | None
 ) -> str:
     """The page that posts the message: a resource link launch, or with ``data`` a deep linking request."""
+    with lms.database.transaction() as connection:
+        course = find_course(connection, intent.course_id) or COURSE
     launch = PracticeLaunch(current_lti_request(), ToolPlatform(lms=lms, tool=tool))
     launch.set_id_token_expiration(ID_TOKEN_SECONDS)
     launch.set_user_data(
@@ -98,11 +101,11 @@ def launch_form(
         email_address=person.email if tool.share_emails else None,
     )
     launch.set_launch_context_claim(
-        COURSE.id, ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"], COURSE.title, COURSE.label
+        course.id, ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"], course.title, course.label
     )
     launch.set_extra_claims(_platform_claims(lms, tool, person, intent))
     if data is not None:
-        launch.choose_content(return_url=address("deep_linking.come_back"), title=COURSE.title, data=data)
+        launch.choose_content(return_url=address("deep_linking.come_back"), title=course.title, data=data)
     elif activity:
         _add_activity(launch, tool, activity)
         if intent.for_user_id is not None:
@@ -123,7 +126,7 @@ def _platform_claims(lms: PracticeLms, tool: Tool, person: Person, intent: Inten
         "locale": person.locale,
         f"{_CLAIM}launch_presentation": {
             "document_target": intent.document_target,
-            "return_url": address("pages.course", slug=person.slug),
+            "return_url": address("pages.course", slug=person.slug, course_id=intent.course_id),
             "locale": person.locale,
         },
         f"{_CLAIM}tool_platform": {
@@ -138,28 +141,48 @@ def _platform_claims(lms: PracticeLms, tool: Tool, person: Person, intent: Inten
 def _add_activity(launch: PracticeLaunch, tool: Tool, activity: Activity) -> None:
     launch.set_launch_url(activity.url)
     launch.set_resource_link_claim(activity.resource_link_id, activity.text or None, activity.title)
-    launch.set_custom_parameters_claim(dict(activity.custom))
+    launch.set_custom_parameters_claim(_expanded(activity))
     grade_scopes = [scope for scope in ALL_SCOPES if scope in tool.scopes and scope != NRPS_SCOPE]
     if grade_scopes:
         line_item = activity.line_item
-        launch.set_ags(line_items_url(tool), line_item_url(tool, line_item.id) if line_item else None)
+        launch.set_ags(
+            line_items_url(tool, activity.course_id),
+            line_item_url(tool, line_item.id, activity.course_id) if line_item else None,
+        )
         # The library offers no read-only scope beside the full one, and cannot leave scopes out for a tool.
         launch.extra_claims[AGS_CLAIM]["scope"] = grade_scopes
     if NRPS_SCOPE in tool.scopes:
-        launch.set_nrps(address("members.list_members", course_id=COURSE.id))
+        launch.set_nrps(address("members.list_members", course_id=activity.course_id))
 
 
-def line_items_url(tool: Tool) -> str:
-    """The tool's line items of the course. Moodle gradebookservices.php: it ends in ``?type_id=N``."""
-    return address("grades.line_items", course_id=COURSE.id, type_id=tool.number)
+def _expanded(activity: Activity) -> dict[str, str]:
+    """Custom parameters with the variables filled in that have a value; the others stay as they are, as on Moodle.
+
+    LTI Core 1.3, resource link variables: ISO 8601 moments that the instructor may have changed since.
+    """
+    variables = {
+        "$Context.id": activity.course_id,
+        "$ResourceLink.id": activity.resource_link_id,
+        "$ResourceLink.title": activity.title,
+        "$ResourceLink.available.startDateTime": activity.available_from,
+        "$ResourceLink.available.endDateTime": activity.available_until,
+        "$ResourceLink.submission.startDateTime": activity.submission_from,
+        "$ResourceLink.submission.endDateTime": activity.submission_until,
+    }
+    return {name: variables.get(value) or value for name, value in activity.custom.items()}
 
 
-def line_item_url(tool: Tool, line_item_id: int, *, query: bool = True) -> str:
+def line_items_url(tool: Tool, course_id: str) -> str:
+    """The tool's line items of a course. Moodle gradebookservices.php: it ends in ``?type_id=N``."""
+    return address("grades.line_items", course_id=course_id, type_id=tool.number)
+
+
+def line_item_url(tool: Tool, line_item_id: int, course_id: str, *, query: bool = True) -> str:
     """A line item's address, which is also its identity; ``query`` is off where the library adds the query."""
     type_id = tool.number if query else None
     return address(
         "grades.line_item",
-        course_id=COURSE.id,
+        course_id=course_id,
         line_item_id=line_item_id,
         type_id=type_id,
     )

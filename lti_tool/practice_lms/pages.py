@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
 
-from lti_tool.practice_lms.activities import Activity, LineItem, find_activity, list_activities, list_line_items
+from lti_tool.practice_lms.activities import (
+    Activity,
+    LineItem,
+    find_activity,
+    list_activities,
+    list_line_items,
+    set_due_date,
+)
+from lti_tool.practice_lms.courses import copy_course, find_course, list_courses
 from lti_tool.practice_lms.errors import PageRefused
 from lti_tool.practice_lms.gradebook import Grade, list_grades
 from lti_tool.practice_lms.lms import current_lms
-from lti_tool.practice_lms.people import COURSE, PEOPLE, STUDENTS, Person, find_person, find_person_by_id
+from lti_tool.practice_lms.people import COURSE, PEOPLE, STUDENTS, Course, Person, find_person, find_person_by_id
 from lti_tool.practice_lms.tools import Tool, find_tool, list_tools, origin_of
 
 blueprint = Blueprint("pages", __name__)
@@ -46,18 +56,28 @@ def _instructor(slug: str) -> Person:
     return person
 
 
+def _course(course_id: str) -> Course:
+    with current_lms().database.transaction() as connection:
+        found = find_course(connection, course_id)
+    if found is None:
+        raise PageRefused(404, "There is no such course.")
+    return found
+
+
 @blueprint.get("/")
 def who_are_you() -> str:
     """The choice of a person: there are no passwords."""
     return render_template("people.html", people=PEOPLE, course=COURSE)
 
 
-@blueprint.get("/as/<slug>/course")
-def course(slug: str) -> str:
+@blueprint.get("/as/<slug>/course", defaults={"course_id": COURSE.id})
+@blueprint.get("/as/<slug>/courses/<course_id>/course")
+def course(slug: str, course_id: str) -> str:
     """The course with its activities; a student sees own grades beside them."""
-    person = _person(slug)
+    person, shown = _person(slug), _course(course_id)
     with current_lms().database.transaction() as connection:
-        activities = list_activities(connection)
+        courses = list_courses(connection)
+        activities = list_activities(connection, shown.id)
         grades = {grade.line_item_id: grade for grade in list_grades(connection) if grade.user_id == person.id}
         tools = list_tools(connection)
     rows = [
@@ -65,7 +85,25 @@ def course(slug: str) -> str:
         for activity in activities
     ]
     added = request.args.get("added", type=int)
-    return render_template("course.html", person=person, course=COURSE, rows=rows, tools=tools, added=added)
+    return render_template(
+        "course.html",
+        person=person,
+        course=shown,
+        courses=courses,
+        rows=rows,
+        tools=tools,
+        added=added,
+        said=request.args.get("said", "")[:300],
+    )
+
+
+@blueprint.post("/as/<slug>/courses/<course_id>/copy")
+def copy(slug: str, course_id: str) -> BaseResponse:
+    """The instructor copies the course, and is led to the copy."""
+    person, copied_from = _instructor(slug), _course(course_id)
+    with current_lms().database.transaction() as connection:
+        copied = copy_course(connection, copied_from)
+    return redirect(url_for("pages.course", slug=person.slug, course_id=copied.id), 303)
 
 
 @blueprint.get("/as/<slug>/activities/<int:activity_id>")
@@ -80,7 +118,7 @@ def activity(slug: str, activity_id: int) -> str:
     return render_template(
         "activity.html",
         person=person,
-        course=COURSE,
+        course=_course(found.course_id),
         activity=found,
         tool_origin=origin_of(found.url),
         storage_origins=_storage_origins(tool),
@@ -99,7 +137,7 @@ def submission(slug: str, activity_id: int, user_id: str) -> str:
     return render_template(
         "submission.html",
         person=person,
-        course=COURSE,
+        course=_course(found.course_id),
         activity=found,
         student=student,
         tool_origin=origin_of(found.url),
@@ -107,10 +145,11 @@ def submission(slug: str, activity_id: int, user_id: str) -> str:
     )
 
 
-@blueprint.get("/as/<slug>/add")
-def add_activity(slug: str) -> str:
+@blueprint.get("/as/<slug>/add", defaults={"course_id": COURSE.id})
+@blueprint.get("/as/<slug>/courses/<course_id>/add")
+def add_activity(slug: str, course_id: str) -> str:
     """Adding an activity: the tool's content selection in a frame, or the choice of a tool where there are several."""
-    person = _instructor(slug)
+    person, shown = _instructor(slug), _course(course_id)
     number = request.args.get("tool", type=int)
     with current_lms().database.transaction() as connection:
         tools = list_tools(connection)
@@ -122,7 +161,7 @@ def add_activity(slug: str) -> str:
     return render_template(
         "add.html",
         person=person,
-        course=COURSE,
+        course=shown,
         tools=tools,
         tool=chosen,
         tool_origin=origin_of(chosen.deep_link_url) if chosen else "",
@@ -135,50 +174,70 @@ def _storage_origins(tool: Tool) -> str:
     return "" if request.args.get("storage") == "off" else " ".join(sorted(tool.origins))
 
 
-def _gradebook() -> dict[str, object]:
+@blueprint.post("/as/<slug>/activities/<int:activity_id>/due")
+def set_due(slug: str, activity_id: int) -> BaseResponse:
+    """The instructor sets the due date (field ``due``, in UTC); empty takes it away."""
+    person = _instructor(slug)
+    try:
+        due = datetime.fromisoformat(text).replace(tzinfo=UTC) if (text := request.form.get("due", "")) else None
+    except ValueError:
+        raise PageRefused(400, "That is no day and time.") from None
     with current_lms().database.transaction() as connection:
-        columns = list_line_items(connection)
+        found = find_activity(connection, activity_id)
+        if found is None:
+            raise PageRefused(404, "There is no such activity in this course.")
+        set_due_date(connection, found, due)
+    return redirect(url_for("pages.activity", slug=person.slug, activity_id=activity_id), 303)
+
+
+def _gradebook(course: Course) -> dict[str, object]:
+    with current_lms().database.transaction() as connection:
+        columns = list_line_items(connection, course_id=course.id)
         grades = {(grade.line_item_id, grade.user_id): grade for grade in list_grades(connection)}
     rows = [
         StudentRow(person=student, cells=tuple((item, grades.get((item.id, student.id))) for item in columns))
         for student in STUDENTS
     ]
-    return {"columns": columns, "rows": rows}
+    return {"course": course, "columns": columns, "rows": rows}
 
 
-@blueprint.get("/as/<slug>/gradebook")
-def gradebook(slug: str) -> str:
+@blueprint.get("/as/<slug>/gradebook", defaults={"course_id": COURSE.id})
+@blueprint.get("/as/<slug>/courses/<course_id>/gradebook")
+def gradebook(slug: str, course_id: str) -> str:
     """All students and all columns; keeps itself up to date."""
-    return render_template("gradebook.html", person=_instructor(slug), course=COURSE, **_gradebook())
+    return render_template("gradebook.html", person=_instructor(slug), **_gradebook(_course(course_id)))
 
 
-@blueprint.get("/as/<slug>/gradebook/table")
-def gradebook_table(slug: str) -> str:
+@blueprint.get("/as/<slug>/gradebook/table", defaults={"course_id": COURSE.id})
+@blueprint.get("/as/<slug>/courses/<course_id>/gradebook/table")
+def gradebook_table(slug: str, course_id: str) -> str:
     """The table alone, for the script of the page."""
-    return render_template("_gradebook.html", person=_instructor(slug), **_gradebook())
+    return render_template("_gradebook.html", person=_instructor(slug), **_gradebook(_course(course_id)))
 
 
-def _own_grades(person: Person) -> dict[str, object]:
+def _own_grades(person: Person, course: Course) -> dict[str, object]:
     if person.is_instructor:
         raise PageRefused(403, "The instructor has no grades of their own; see the gradebook.")
     with current_lms().database.transaction() as connection:
-        columns = list_line_items(connection)
+        columns = list_line_items(connection, course_id=course.id)
         grades = {grade.line_item_id: grade for grade in list_grades(connection) if grade.user_id == person.id}
-    return {"cells": [(item, grades.get(item.id)) for item in columns]}
+    return {"course": course, "cells": [(item, grades.get(item.id)) for item in columns]}
 
 
-@blueprint.get("/as/<slug>/grades")
-def grades(slug: str) -> str:
+@blueprint.get("/as/<slug>/grades", defaults={"course_id": COURSE.id})
+@blueprint.get("/as/<slug>/courses/<course_id>/grades")
+def grades(slug: str, course_id: str) -> str:
     """A student's own grades with comments; keeps itself up to date."""
     person = _person(slug)
-    return render_template("grades.html", person=person, course=COURSE, **_own_grades(person))
+    return render_template("grades.html", person=person, **_own_grades(person, _course(course_id)))
 
 
-@blueprint.get("/as/<slug>/grades/table")
-def grades_table(slug: str) -> str:
+@blueprint.get("/as/<slug>/grades/table", defaults={"course_id": COURSE.id})
+@blueprint.get("/as/<slug>/courses/<course_id>/grades/table")
+def grades_table(slug: str, course_id: str) -> str:
     """The list alone, for the script of the page."""
     person = _person(slug)
-    return render_template("_grades.html", person=person, **_own_grades(person))
+    return render_template("_grades.html", person=person, **_own_grades(person, _course(course_id)))
 
 
 @blueprint.app_errorhandler(404)

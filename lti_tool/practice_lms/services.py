@@ -11,8 +11,8 @@ from lti1p3platform.exceptions import LtiServiceException
 from lti1p3platform.response import Response as ServiceResponse
 from lti1p3platform.response import generate_next_link
 
+from lti_tool.practice_lms.courses import find_course
 from lti_tool.practice_lms.lms import ToolPlatform, current_lms, token_client_id
-from lti_tool.practice_lms.people import COURSE
 from lti_tool.practice_lms.tools import find_tool_by_client_id
 
 MAX_PAGE = 100
@@ -34,9 +34,10 @@ def calling_platform(course_id: str) -> ToolPlatform:
     lms = current_lms()
     with lms.database.transaction() as connection:
         tool = find_tool_by_client_id(connection, client_id) if client_id else None
+        course = find_course(connection, course_id)
     if tool is None:
         raise LtiServiceException("Missing or invalid LTI 1.3 authentication token", 401)
-    if course_id != COURSE.id:
+    if course is None:
         raise LtiServiceException("No such course", 404)
     return ToolPlatform(lms=lms, tool=tool)
 

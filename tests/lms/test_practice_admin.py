@@ -100,6 +100,7 @@ def test_the_admin_sees_every_grade(scripted_tool: ScriptedTool) -> None:
     scripted_tool.posts_score(line_item, timestamp="2026-03-02T09:30:00+00:00")
     assert scripted_tool.lms.gradebook() == [
         {
+            "course": "2",
             "user_id": "11",
             "name": "Mateo Hernández",
             "lineitem": line_item,
