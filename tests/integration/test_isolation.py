@@ -35,7 +35,7 @@ from tests.course_actors import Course, Person, make_question
 OPEN_TO_ALL = {
     "/static/<path:filename>": "style sheets and scripts",
     "/lti/login": "the same without the key of a registration",
-    "/lti/login/<uuid:login_key>": "where a launch begins; the answer is a redirect to the platform that was registered",
+    "/lti/login/<uuid:login_key>": "where a launch begins: sends the browser on to the platform",
     "/lti/register/<secret>": "the secret of an invitation is the key to it",
 }
 #: Pages of the administrator: no launch opens them.
