@@ -19,6 +19,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     from config.settings import load_settings
     from lti_tool import observability, web, worker
+    from lti_tool.admin.views import register as register_admin
     from lti_tool.db import Database
     from lti_tool.gradebook.views import blueprint as gradebook
     from lti_tool.launch.registration.views import register as register_registration
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.init_app(app)
     register_launch(app)
     register_registration(app)
+    register_admin(app)
     app.register_blueprint(questions)
     app.register_blueprint(submissions)
     app.register_blueprint(gradebook)

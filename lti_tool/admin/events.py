@@ -1,0 +1,53 @@
+"""What an entry of the trail means, in words: launches, refusals by their code, and what administrators did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from flask_babel import gettext as _
+
+from lti_tool.errors import Refused
+from lti_tool.launch import errors as launch_errors
+from lti_tool.launch.registration import errors as registration_errors
+
+_SOURCES = (launch_errors, registration_errors)
+
+
+def refusals() -> dict[str, type[Refused]]:
+    """Every code that an error page of a launch or a registration may show, with its class."""
+    return {each.code: each for each in _classes(Refused) if each.__module__ in {one.__name__ for one in _SOURCES}}
+
+
+def explanation(event: str) -> str:
+    """One sentence about an event, for the administrator."""
+    known = {
+        "launch": _("Somebody opened a quiz."),
+        "registration": _("The platform registered itself by an invitation."),
+        "platform-added": _("An administrator added the platform."),
+        "platform-changed": _("An administrator changed the platform's addresses."),
+        "platform-approved": _("An administrator approved a deployment."),
+        "platform-refused": _("An administrator refused a deployment."),
+        "platform-disabled": _("An administrator disabled the platform."),
+        "platform-enabled": _("An administrator enabled the platform."),
+        "platform-removed": _("An administrator removed the platform."),
+        "keys-rotated": _("An administrator had a new signing key made."),
+        "invitation-made": _("An administrator invited a platform to register."),
+        "invitation-revoked": _("An administrator withdrew an invitation."),
+        "admin-sign-in": _("An administrator signed in."),
+    }
+    if event in known:
+        return known[event]
+    refusal = _refusals_once().get(event)
+    return _(refusal.instructor_text) if refusal else ""
+
+
+@cache
+def _refusals_once() -> dict[str, type[Refused]]:
+    return refusals()
+
+
+def _classes(root: type[Refused]) -> Iterator[type[Refused]]:
+    for each in root.__subclasses__():
+        yield each
+        yield from _classes(each)
