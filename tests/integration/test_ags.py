@@ -24,7 +24,15 @@ from lti_tool.gradebook.ags import (
     Score,
     plain_comment,
 )
-from lti_tool.gradebook.errors import StaleTimestamp
+from lti_tool.gradebook.errors import (
+    AttemptsExhausted,
+    ClockBehind,
+    OwnedByPlatform,
+    PermissionMissing,
+    ServiceAway,
+    ServiceMissing,
+    StaleTimestamp,
+)
 from lti_tool.gradebook.services import extended_path
 from lti_tool.launch import platforms
 from lti_tool.launch.tokens import TokenSource
@@ -52,6 +60,8 @@ class Gradebook:
         server.expect_request("/mod/lineitems/4/lineitem/scores", method="POST").respond_with_handler(self._answer)
         server.expect_request("/mod/lineitems/4/lineitem/results", method="GET").respond_with_handler(self._answer)
         server.expect_request("/mod/lineitems", method="GET").respond_with_handler(self._answer)
+        server.expect_request("/mod/lineitems", method="POST").respond_with_handler(self._answer)
+        server.expect_request("/mod/lineitems/4/lineitem").respond_with_handler(self._answer)
 
     @property
     def score(self) -> dict[str, Any]:
@@ -210,6 +220,64 @@ def test_comments_are_plain_and_bounded() -> None:
 )
 def test_the_path_grows_before_the_query(url: str, expected: str) -> None:
     assert extended_path(url, "scores") == expected
+
+
+ANSWER_URL = "https://quiz.example.edu/lti/launch?quiz=q&attempt=3"
+
+
+def test_the_first_score_of_an_answer_on_canvas_is_a_submission_that_opens_it(
+    canvas: AgsClient, gradebook: Gradebook
+) -> None:
+    canvas.post_score(gradebook.url, make_score(submission_url=ANSWER_URL))
+    assert gradebook.score[CANVAS] == {
+        "new_submission": True,  # C8, C14: Canvas takes the address with a new submission only
+        "submission_type": "basic_lti_launch",
+        "submission_data": ANSWER_URL,
+        "prioritize_non_tool_grade": True,
+        "submitted_at": "2026-11-23T00:57:03.456+00:00",
+    }
+
+
+def test_other_platforms_are_not_told_of_it(moodle: AgsClient, gradebook: Gradebook) -> None:
+    moodle.post_score(gradebook.url, make_score(submission_url=ANSWER_URL))
+    assert set(gradebook.score) & {CANVAS, "submission"} == {"submission"}
+
+
+def test_a_score_counts_where_no_further_submission_is_taken(canvas: AgsClient, gradebook: Gradebook) -> None:
+    exhausted = "The maximum number of allowed attempts has been reached for this submission"
+    gradebook.answers.append(Response(exhausted, status=422))  # C8
+    canvas.post_score(gradebook.url, make_score(submission_url=ANSWER_URL))
+    first, second = (json.loads(body)[CANVAS] for body in gradebook.bodies)
+    assert first["new_submission"] is True
+    assert second["new_submission"] is False
+    assert "submission_data" not in second
+    gradebook.answers.append(Response(exhausted, status=422))
+    with pytest.raises(AttemptsExhausted, match="no attempts left"):
+        canvas.post_score(gradebook.url, make_score())
+
+
+def test_a_clock_that_is_behind_gets_its_own_time(
+    canvas: AgsClient, gradebook: Gradebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lags = [timedelta(0), timedelta(minutes=3), timedelta(minutes=3)]
+    monkeypatch.setattr(PlatformHttp, "lag_of", lambda self, url: lags.pop(0))
+    gradebook.answers.append(Response("Provided submitted_at timestamp of 2026 in the future", status=400))
+    canvas.post_score(gradebook.url, make_score())
+    assert gradebook.score["timestamp"] == "2026-11-23T00:59:03.456+00:00"  # C9
+    assert gradebook.score["submission"]["submittedAt"] == "2026-11-23T00:54:03.456+00:00"
+    canvas.post_score(gradebook.url, make_score())
+    assert gradebook.score["timestamp"] == "2026-11-23T00:59:03.456+00:00"
+    assert len(gradebook.bodies) == 3
+
+
+def test_a_future_that_the_platforms_clock_does_not_explain_is_tried_again_later(
+    canvas: AgsClient, gradebook: Gradebook
+) -> None:
+    gradebook.answers.append(Response("Provided submitted_at timestamp of 2026 in the future", status=400))
+    with pytest.raises(ClockBehind) as refusal:
+        canvas.post_score(gradebook.url, make_score())
+    assert not refusal.value.permanent
+    assert len(gradebook.bodies) == 1
 
 
 # What comes back --------------------------------------------------------------------------------------------------
@@ -373,6 +441,107 @@ def test_pages_are_followed_on_the_same_host_also_with_curly_quotes(moodle: AgsC
     assert found is not None
     assert found.url == "https://a.example/5"
     assert len(gradebook.requests) == 2
+
+
+def test_columns_are_listed_by_what_is_given_whatever_the_platform_filters(
+    moodle: AgsClient, gradebook: Gradebook
+) -> None:
+    items = [line_item(1, resourceId="q1", tag="a"), line_item(2, resourceId="q2", tag="a"), {"id": "no address"}]
+    for wanted, urls in (({"resource_id": "q2"}, ["2"]), ({"tag": "a"}, ["1", "2"]), ({"resource_id": "q3"}, [])):
+        gradebook.answers.append(Response(json.dumps(items)))
+        found = moodle.list_line_items(gradebook.list_url, scopes=[LINE_ITEM_SCOPE], **wanted)
+        assert [item.url.rpartition("/")[2] for item in found] == urls
+        assert dict(gradebook.requests[-1].args) == {"type_id": "2", "limit": "100"} | wanted
+
+
+def test_a_column_is_made_for_a_placement(moodle: AgsClient, gradebook: Gradebook) -> None:
+    gradebook.answers.append(Response(json.dumps(line_item(6, scoreMaximum=12.5)), 201))
+    made = moodle.create_line_item(
+        gradebook.list_url,
+        label="Regularisation",
+        score_maximum=Decimal("12.50"),
+        resource_link_id="9",
+        resource_id="quiz-1",
+        tag="mlquiz",
+        starts_at=SENT_AT,
+        ends_at=SENT_AT + timedelta(days=1),
+        grades_released=False,
+    )
+    (request,) = gradebook.requests
+    assert (request.method, request.full_path) == ("POST", "/mod/lineitems?type_id=2")
+    assert request.headers["Content-Type"] == "application/vnd.ims.lis.v2.lineitem+json"  # M2
+    assert gradebook.scopes == [LINE_ITEM_SCOPE]
+    assert gradebook.score == {
+        "label": "Regularisation",
+        "scoreMaximum": 12.5,
+        "resourceLinkId": "9",
+        "resourceId": "quiz-1",
+        "tag": "mlquiz",
+        "startDateTime": "2026-11-23T01:02:03.456+00:00",
+        "endDateTime": "2026-11-24T01:02:03.456+00:00",
+        "gradesReleased": False,
+    }
+    assert (made.url, made.score_maximum) == ("https://a.example/6", Decimal("12.5"))
+
+
+def test_what_is_not_given_of_a_new_column_is_left_out(moodle: AgsClient, gradebook: Gradebook) -> None:
+    gradebook.answers.append(Response(json.dumps(line_item(6)), 201))
+    moodle.create_line_item(gradebook.list_url, label="Q", score_maximum=Decimal(1))
+    assert gradebook.score == {"label": "Q", "scoreMaximum": 1}
+
+
+@pytest.mark.parametrize("body", ["", "[]", '{"label": "Q"}', '{"id": "javascript:1"}'])
+def test_a_column_without_an_address_was_not_made(moodle: AgsClient, gradebook: Gradebook, body: str) -> None:
+    gradebook.answers.append(Response(body, 201))
+    with pytest.raises(ServiceAway):
+        moodle.create_line_item(gradebook.list_url, label="Q", score_maximum=Decimal(1))
+
+
+def test_a_changed_column_keeps_all_else_that_the_platform_wrote(moodle: AgsClient, gradebook: Gradebook) -> None:
+    was = line_item(4, resourceId="r", tag="t", startDateTime="whenever", ltiLinkId="7", gradesReleased=True)
+    gradebook.answers += [Response(json.dumps(was)), Response("")]
+    changed = moodle.update_line_item(gradebook.url, label="New name", score_maximum=Decimal(20))
+    read, written = gradebook.requests
+    assert (read.method, written.method) == ("GET", "PUT")
+    assert written.headers["Content-Type"] == "application/vnd.ims.lis.v2.lineitem+json"
+    assert gradebook.score == was | {"label": "New name", "scoreMaximum": 20}  # M9
+    assert (changed.label, changed.resource_id, changed.tag, changed.starts_at) == ("New name", "r", "t", None)
+    assert changed.grades_released is True
+
+
+def test_one_column_is_read_and_a_missing_one_is_told_apart(moodle: AgsClient, gradebook: Gradebook) -> None:
+    gradebook.answers.append(Response(json.dumps(line_item(4, endDateTime="2026-12-01T00:00:00Z"))))
+    item = moodle.get_line_item(gradebook.url, scopes=[LINE_ITEM_READ_SCOPE])
+    assert item.ends_at == datetime(2026, 12, 1, tzinfo=UTC)
+    assert gradebook.scopes == [LINE_ITEM_READ_SCOPE]
+    gradebook.answers.append(Response("", 404))
+    with pytest.raises(ServiceMissing):
+        moodle.get_line_item(gradebook.url, scopes=[LINE_ITEM_READ_SCOPE])
+
+
+def test_a_column_is_removed(moodle: AgsClient, gradebook: Gradebook) -> None:
+    gradebook.answers.append(Response("", 204))
+    moodle.delete_line_item(gradebook.url)
+    assert [request.method for request in gradebook.requests] == ["DELETE"]
+
+
+def test_a_column_of_an_activity_is_the_platforms(
+    moodle: AgsClient, gradebook: Gradebook, platform: FakePlatform, settings: Settings, database: Database
+) -> None:
+    gradebook.answers.append(Response("", 403))
+    with pytest.raises(OwnedByPlatform) as refusal:
+        moodle.delete_line_item(gradebook.url)  # M9
+    assert refusal.value.permanent
+    gradebook.answers += [Response("", 401), Response("", 401)]
+    with pytest.raises(PermissionMissing):
+        moodle.delete_line_item(gradebook.url)
+    canvas = make_client(platform, settings, database, "canvas")
+    gradebook.answers += [Response("", 401), Response("", 401)]
+    with pytest.raises(OwnedByPlatform):
+        canvas.delete_line_item(gradebook.url)  # C15
+    gradebook.answers.append(Response("403 Forbidden (Rate Limit Exceeded)", 403))
+    with pytest.raises(ServiceAway):
+        canvas.delete_line_item(gradebook.url)  # C17
 
 
 @pytest.mark.parametrize(
