@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +129,34 @@ def test_a_migration_of_an_ordinary_owner_changes_the_rows_of_all_tenants(roles:
         assert backend.connection.execute("SELECT count(*) FROM registrations").fetchone() == (2,)
     with psycopg.connect(roles.owner) as connection:
         assert connection.execute("SELECT count(*) FROM registrations").fetchone() == (0,)
+
+
+def test_the_owner_backs_up_all_tenants_and_restores_them(
+    roles: Roles, postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """With the option that the how-to names: without it the owner is refused, being bound as well."""
+    db.upgrade(roles.owner, tool=roles.tool)
+    database = Database(roles.tool)
+    expected = [registration_of(database, name) for name in ("first", "second")]
+    database.close()
+    dump = [str(postgres._binaries / "pg_dump"), "--format=custom", f"--file={tmp_path / 'school.dump'}", roles.owner]
+    refused = subprocess.run(dump, capture_output=True, text=True, check=False)
+    assert "row-level security" in refused.stderr
+    all_tenants = {**os.environ, "PGOPTIONS": "-c mlquiz.tenant=all"}
+    subprocess.run([*dump, "--enable-row-security"], check=True, env=all_tenants)
+    with psycopg.connect(postgres.owner_conninfo, autocommit=True) as connection:
+        connection.execute("DROP DATABASE school WITH (FORCE)")
+        connection.execute("CREATE DATABASE school OWNER school_owner")
+    restore = [str(postgres._binaries / "pg_restore"), f"--dbname={roles.owner}", str(tmp_path / "school.dump")]
+    subprocess.run([*restore, "--no-owner", "--exit-on-error"], check=True)
+    assert db.upgrade(roles.tool) == []
+    assert db.weakness_of_role(roles.tool) == ""
+    database = Database(roles.tool)
+    with database.across_tenants() as connection:
+        assert fetch_value(connection, "SELECT array_agg(id ORDER BY id) FROM registrations") == expected
+    with database.transaction(expected[0]) as connection:
+        assert fetch_value(connection, "SELECT array_agg(id) FROM registrations") == expected[:1]
+    database.close()
 
 
 def test_two_addresses_of_different_databases_are_noticed(roles: Roles, database_url: str, owner_url: str) -> None:
