@@ -81,11 +81,12 @@ class PlatformHttp:
         """GET; redirects within the host are followed. Raises :class:`PlatformError`.
 
         A broken connection, 429, 502, 503, 504 and Canvas's 403 of a spent quota are tried again, twice at most and
-        after at most 3 seconds.
+        after at most 3 seconds. All tries and redirects together take no longer than one answer may.
         """
         headers = _headers(accept=accept, bearer=bearer)
+        until = time.monotonic() + (read_seconds or self._read_seconds)
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._patiently(url, headers, read_seconds or self._read_seconds, max_bytes)
+            response = self._patiently(url, headers, until, max_bytes)
             if response.status not in {301, 302, 303, 307, 308}:
                 return successful(response)
             url = _redirected(response)
@@ -117,25 +118,26 @@ class PlatformHttp:
         """
         return timedelta(seconds=self._lags.get(_host(url), 0.0))
 
-    def _patiently(self, url: str, headers: dict[str, str], read_seconds: float, max_bytes: int) -> PlatformResponse:
-        """One GET, repeated where that may help."""
+    def _patiently(self, url: str, headers: dict[str, str], until: float, max_bytes: int) -> PlatformResponse:
+        """One GET, repeated where that may help and there is time."""
         for tries in range(1, _MAX_TRIES):
             pause = _FIRST_PAUSE_SECONDS * 2 ** (tries - 1) * random.uniform(0.75, 1.25)
             try:
-                response = self._send("GET", url, headers, None, read_seconds, max_bytes)
+                response = self._send("GET", url, headers, None, _left(until), max_bytes)
                 if response.status < 400:
                     return response
                 successful(response)
             except _ConnectionFailed:
-                pass
+                if pause > _left(until):
+                    raise
             except PlatformRefused as refusal:
                 if not (refusal.status in _RETRIED_STATUSES or refusal.is_rate_limit):
                     raise
                 pause = max(pause, refusal.retry_after_seconds or 0.0)
-                if pause > _LONGEST_PAUSE_SECONDS:
+                if pause > min(_LONGEST_PAUSE_SECONDS, _left(until)):
                     raise
             time.sleep(pause)
-        return self._send("GET", url, headers, None, read_seconds, max_bytes)
+        return self._send("GET", url, headers, None, _left(until), max_bytes)
 
     def _send(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, read_seconds: float, max_bytes: int
@@ -187,6 +189,11 @@ class PlatformHttp:
 def _headers(*, accept: str, bearer: str, content_type: str = "") -> dict[str, str]:
     headers = {"Accept": accept, "Content-Type": content_type, "Authorization": f"Bearer {bearer}" if bearer else ""}
     return {name: value for name, value in headers.items() if value}
+
+
+def _left(until: float) -> float:
+    """Seconds until then, but never none: a timeout of zero is an error."""
+    return max(until - time.monotonic(), 0.05)
 
 
 def _is_timeout(error: Exception) -> bool:

@@ -50,7 +50,7 @@ def test_bad_launch_14_without_the_cookie_offers_a_new_window_that_works(scene: 
     framed = scene.another_browser()
     response = scene.post(message.id_token, message.state, client=framed)
     scene.assert_refused(response, 401, "LTI-COOKIE")
-    assert "blocks cookies" in response.text
+    assert "keeps no cookies" in response.text
     (link,) = re.findall(r'href="([^"]+)"[^>]* target="_blank"', response.text)
     again = framed.get(unescape(link))
     assert again.status_code == 302

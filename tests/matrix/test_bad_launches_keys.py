@@ -116,7 +116,7 @@ def test_bad_launch_65_a_key_set_that_takes_too_long(
 ) -> None:
     assert key_sets._READ_SECONDS <= 5
     monkeypatch.setattr(key_sets, "_READ_SECONDS", 0.4)
-    monkeypatch.setattr("lti_tool.platform_http._CONNECT_SECONDS", 0.4)
+    monkeypatch.setattr("lti_tool.platform_http.client.CONNECT_SECONDS", 0.4)
 
     def drops() -> Iterator[bytes]:
         for _ in range(30):
@@ -135,6 +135,24 @@ def test_bad_launch_65_a_key_set_that_takes_too_long(
     started = time.monotonic()
     response = scene.post(message.id_token, message.state)
     assert time.monotonic() - started < 1.6
+    scene.assert_refused(response, 503, "LTI-KEYS")
+
+
+def test_bad_launch_65_a_key_set_that_is_busy_again_and_again_takes_no_longer_than_one(
+    scene: Scene, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_sets, "_READ_SECONDS", 1.0)
+
+    def busy(request: Request) -> Response:
+        time.sleep(0.6)
+        return Response("busy", status=503, headers={"Retry-After": "2"})
+
+    httpserver.expect_request("/busy").respond_with_handler(busy)
+    scene.owner.execute("UPDATE registrations SET jwks_url = %s", (httpserver.url_for("/busy"),))
+    message = scene.message()
+    started = time.monotonic()
+    response = scene.post(message.id_token, message.state)
+    assert time.monotonic() - started < 2.0
     scene.assert_refused(response, 503, "LTI-KEYS")
 
 

@@ -58,7 +58,7 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path
         try:
             if requests.get(f"{url}/health/live", timeout=5).status_code == 200:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             assert process.poll() is None, log.read_text()
         time.sleep(0.1)
     raise AssertionError(log.read_text())
