@@ -135,7 +135,8 @@ class PlatformCheck:
                 except PlatformRefused as error:
                     refusal = error
                     if _oauth_error(error) != "invalid_scope":
-                        yield _problem(_("access token"), _refusal(error), advice(registration, "client"))
+                        topic = "token address" if error.status in {404, 405} else "client"
+                        yield _problem(_("access token"), _refusal(error), advice(registration, topic))
                         return
                 except PlatformError as error:
                     yield _problem(_("access token"), str(error), advice(registration, "token address"))

@@ -48,8 +48,8 @@ def admin_services() -> AdminServices:
     return current_app.extensions["mlquiz.admin"]
 
 
-def guard(app: Flask, blueprint: Blueprint) -> None:
-    """Let nobody past who is not signed in, and give each page its headers and form token."""
+def start_services(app: Flask) -> None:
+    """Give the app what its administration keeps."""
     common = app.extensions["mlquiz"]
     app.extensions["mlquiz.admin"] = AdminServices(
         check=PlatformCheck(common.settings, common.database),
@@ -57,6 +57,10 @@ def guard(app: Flask, blueprint: Blueprint) -> None:
         sign_ins=MinuteLimit(SIGN_INS_PER_MINUTE),
         checks=MinuteLimit(CHECKS_PER_MINUTE),
     )
+
+
+def guard(blueprint: Blueprint) -> None:
+    """Let nobody past who is not signed in, and give each page its headers and form token."""
     blueprint.before_request(_check_request)
     blueprint.after_request(_set_headers)
     blueprint.register_error_handler(AdminRefused, _refused_page)

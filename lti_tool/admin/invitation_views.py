@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from lti_tool.admin.views import record
+from lti_tool.admin.views import blueprint, record
 from lti_tool.launch.registration.invitations import (
     create_invitation,
     invitation_url,
@@ -18,21 +18,13 @@ from lti_tool.web import services
 _MAX_NAME = 200
 
 
-def join(blueprint: Blueprint) -> None:
-    """Add the views of invitations to the administration."""
-    for rule, method, view in (
-        ("/invitations", "GET", invitations),
-        ("/invitations", "POST", invite),
-        ("/invitations/<int:number>/revoke", "POST", revoke),
-    ):
-        blueprint.add_url_rule(rule, view.__name__, view, methods=[method])
-
-
+@blueprint.get("/invitations")
 def invitations() -> ResponseReturnValue:
     """The form for a new one, and all that were made."""
     return _page()
 
 
+@blueprint.post("/invitations")
 def invite() -> ResponseReturnValue:
     """Make an address and show it, this once: the database keeps its hash only."""
     name = request.form.get("name", "").replace("\x00", "").strip()
@@ -53,6 +45,7 @@ def invite() -> ResponseReturnValue:
     )
 
 
+@blueprint.post("/invitations/<int:number>/revoke")
 def revoke(number: int) -> ResponseReturnValue:
     """Make an address useless that was not used yet."""
     with services().database.across_tenants() as connection:

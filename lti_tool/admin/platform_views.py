@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -17,36 +17,16 @@ from lti_tool.admin.forms import (
     typed_from,
     typed_platform,
 )
-from lti_tool.admin.views import record
+from lti_tool.admin.views import blueprint, record
 from lti_tool.launch import platforms as launch_platforms
 from lti_tool.launch.platforms import FAMILIES, Registration, find_registration
 from lti_tool.launch.registration.canvas import ENVIRONMENTS
 from lti_tool.web import services
 
-
-def join(blueprint: Blueprint) -> None:
-    """Add the views of platforms to the administration."""
-    number = "/platforms/<int:number>"
-    for rule, method, view in (
-        ("/platforms", "GET", platforms),
-        ("/platforms/new/<kind>", "GET", new_platform),
-        ("/platforms/new/<kind>", "POST", add_platform),
-        (number, "GET", platform),
-        (f"{number}/edit", "GET", edit_platform),
-        (f"{number}/edit", "POST", change_platform),
-        (f"{number}/deployments", "POST", decide_deployment),
-        (f"{number}/state", "POST", switch_platform),
-        (f"{number}/remove", "GET", ask_before_removal),
-        (f"{number}/remove", "POST", remove_platform),
-        (f"{number}/check", "GET", check),
-        (f"{number}/check/findings", "GET", findings),
-    ):
-        blueprint.add_url_rule(rule, view.__name__, view, methods=[method])
-
-
 # Looking ----------------------------------------------------------------------------------------------------------
 
 
+@blueprint.get("/platforms")
 def platforms() -> ResponseReturnValue:
     """All platforms; what waits for the administrator comes first."""
     with services().database.across_tenants() as connection:
@@ -54,6 +34,7 @@ def platforms() -> ResponseReturnValue:
     return render_template("admin/platforms.html", overviews=overviews)
 
 
+@blueprint.get("/platforms/<int:number>")
 def platform(number: int) -> ResponseReturnValue:
     """One platform: what to enter there, its deployments, what it holds, and what can be done with it."""
     registration = _registration(number)
@@ -64,6 +45,7 @@ def platform(number: int) -> ResponseReturnValue:
     )
 
 
+@blueprint.get("/platforms/<int:number>/check")
 def check(number: int) -> ResponseReturnValue:
     """The connection with a platform: its findings come by themselves, or with ``?now=1`` together with the page."""
     registration = _registration(number)
@@ -74,6 +56,7 @@ def check(number: int) -> ResponseReturnValue:
     return render_template("admin/check.html", registration=registration, findings=found)
 
 
+@blueprint.get("/platforms/<int:number>/check/findings")
 def findings(number: int) -> ResponseReturnValue:
     """The part of the page that takes a while: what the platform answers."""
     limit(admin_services().checks)
@@ -85,11 +68,13 @@ def findings(number: int) -> ResponseReturnValue:
 # Adding and changing ----------------------------------------------------------------------------------------------
 
 
+@blueprint.get("/platforms/new/<kind>")
 def new_platform(kind: str) -> ResponseReturnValue:
     """An empty form for a Moodle, a Canvas or another platform."""
     return _form_page(TypedPlatform(kind=_known(kind)), {})
 
 
+@blueprint.post("/platforms/new/<kind>")
 def add_platform(kind: str) -> ResponseReturnValue:
     """Add a platform as typed; nothing typed is lost where something is wrong."""
     typed = typed_platform(request.form, _known(kind))
@@ -114,12 +99,14 @@ def add_platform(kind: str) -> ResponseReturnValue:
     return _to(registration.id, "added")
 
 
+@blueprint.get("/platforms/<int:number>/edit")
 def edit_platform(number: int) -> ResponseReturnValue:
     """The form of a platform as it is."""
     registration = _registration(number)
     return _form_page(typed_from(registration), {}, registration)
 
 
+@blueprint.post("/platforms/<int:number>/edit")
 def change_platform(number: int) -> ResponseReturnValue:
     """Change a platform as typed; its issuer stays."""
     registration = _registration(number)
@@ -148,10 +135,11 @@ def change_platform(number: int) -> ResponseReturnValue:
 # Deciding ---------------------------------------------------------------------------------------------------------
 
 
+@blueprint.post("/platforms/<int:number>/deployments")
 def decide_deployment(number: int) -> ResponseReturnValue:
     """Approve or refuse a deployment that a launch has named."""
     _registration(number)
-    deployment_id = request.form.get("deployment_id", "")
+    deployment_id = request.form.get("deployment_id", "").replace("\x00", "")
     is_approved = request.form.get("decision") == "approve"
     with services().database.across_tenants() as connection:
         if launch_platforms.find_deployment(connection, number, deployment_id) is None:
@@ -163,6 +151,7 @@ def decide_deployment(number: int) -> ResponseReturnValue:
     return _to(number, "approved" if is_approved else "refused")
 
 
+@blueprint.post("/platforms/<int:number>/state")
 def switch_platform(number: int) -> ResponseReturnValue:
     """Disable or enable a platform; either undoes the other."""
     _registration(number)
@@ -174,11 +163,13 @@ def switch_platform(number: int) -> ResponseReturnValue:
     return _to(number, "enabled" if is_enabled else "disabled")
 
 
+@blueprint.get("/platforms/<int:number>/remove")
 def ask_before_removal(number: int) -> ResponseReturnValue:
     """What would be lost, or that nothing would."""
     return _removal_page(_registration(number))
 
 
+@blueprint.post("/platforms/<int:number>/remove")
 def remove_platform(number: int) -> ResponseReturnValue:
     """Forget a platform from which nobody has launched."""
     registration = _registration(number)

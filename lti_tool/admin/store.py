@@ -202,7 +202,7 @@ def list_events(
         " coalesce(e.details ->> 'detail', '') AS detail"
         " FROM audit_events e LEFT JOIN registrations r ON r.id = e.registration_id"
         " LEFT JOIN platforms p ON p.id = r.platform_id"
-        " WHERE e.at > now() - make_interval(days => %s) AND (%s::bigint IS NULL OR e.registration_id = %s)"
+        " WHERE e.at > now() - make_interval(days => %s) AND (%s::numeric IS NULL OR e.registration_id = %s)"
         " ORDER BY e.id DESC LIMIT %s",
         days,
         registration_id,

@@ -15,6 +15,7 @@ from lti_tool.admin.access import (
     guard,
     limit,
     set_session_cookie,
+    start_services,
 )
 from lti_tool.admin.errors import LinkOver
 from lti_tool.admin.events import explanation
@@ -24,6 +25,7 @@ from lti_tool.launch.platforms import list_registrations
 from lti_tool.web import services
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+guard(blueprint)
 #: How many days back the trail may be looked at.
 PERIODS = (1, 7, 30)
 _log = structlog.get_logger(__name__)
@@ -31,11 +33,7 @@ _log = structlog.get_logger(__name__)
 
 def register(app: Flask) -> None:
     """Add the administration to the app, behind its sign-in."""
-    from lti_tool.admin import invitation_views, platform_views
-
-    for views in (platform_views, invitation_views):
-        views.join(blueprint)
-    guard(app, blueprint)
+    start_services(app)
     app.register_blueprint(blueprint)
 
 
@@ -126,7 +124,7 @@ def _keys_page(*, problem: str = "") -> str:
 @blueprint.get("/events")
 def events() -> ResponseReturnValue:
     """What happened in the last days, of one platform or all; or what the number on an error page means."""
-    number = request.args.get("number", "").strip().lower()[:40]
+    number = request.args.get("number", "").replace("\x00", "").strip().lower()[:40]
     platform = request.args.get("platform", type=int)
     days = request.args.get("days", 7, type=int)
     days = days if days in PERIODS else 7
@@ -146,3 +144,6 @@ def events() -> ResponseReturnValue:
         days=days,
         periods={1: _("today and yesterday"), 7: _("the last 7 days"), 30: _("the last 30 days")},
     )
+
+
+from lti_tool.admin import invitation_views, platform_views  # noqa: E402, F401 - their views join the blueprint
