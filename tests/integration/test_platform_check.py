@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,6 +21,7 @@ from werkzeug.serving import make_server
 
 from config.settings import Settings, load_settings
 from lti_tool import create_app
+from lti_tool.admin.events import refusals
 from lti_tool.cli import main
 from lti_tool.db import Database
 from lti_tool.demo import quiz_in_course
@@ -532,3 +535,40 @@ def test_the_command_prints_what_it_found_and_ends_with_one(
     unknown = CliRunner().invoke(main, ["doctor", "--platform", "nobody"])
     assert unknown.exit_code == 2
     assert "Our Moodle" in unknown.stderr
+
+
+# The how-tos ------------------------------------------------------------------------------------------------------
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
+
+
+def test_the_how_tos_show_lines_as_the_check_prints_them(
+    tool_settings: Settings, database: Database, platform: ScriptedPlatform
+) -> None:
+    registration = registered(database, platform)
+    opened_quiz(database, registration, platform)
+    parts = {*looked_at(tool_settings, database, registration), "access token"}
+    for page in ("connect-moodle.md", "connect-canvas.md"):
+        lines = re.findall(r"^ +(ok  |FAIL)  (.{18})\S", (HOW_TO / page).read_text(encoding="utf-8"), re.MULTILINE)
+        assert len(lines) >= 10
+        assert {part.strip() for _, part in lines} <= parts
+
+
+@pytest.mark.parametrize("page", ["connect-moodle.md", "connect-canvas.md"])
+def test_the_how_tos_use_commands_that_exist(page: str) -> None:
+    text = (HOW_TO / page).read_text(encoding="utf-8")
+    commands = set(re.findall(r"mlquiz ((?:platform|keys|admin|doctor)(?: [a-z-]+)?)(?= |`|\n)", text))
+    assert {"platform invite", "platform add", "doctor"} <= {
+        command.removesuffix(" --platform") for command in commands
+    }
+    for command in commands:
+        group, _, name = command.partition(" ")
+        assert group in main.commands
+        if name and not name.startswith("--"):
+            assert name in main.commands[group].commands, command  # pyright: ignore
+
+
+def test_every_code_of_an_error_page_is_in_the_table_with_what_to_do() -> None:
+    table = (HOW_TO / "when-something-fails.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([A-Z-]+)` \| (.+?) \| .{10,} \|$", table, re.MULTILINE))
+    assert rows == {code: refusal.instructor_text for code, refusal in refusals().items()}
