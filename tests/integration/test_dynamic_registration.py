@@ -21,6 +21,7 @@ from config.settings import Settings
 from lti_tool import create_app, observability
 from lti_tool.db import Database, fetch_value
 from lti_tool.launch.platforms import Registration, list_deployments, list_registrations
+from lti_tool.launch.registration.canvas import developer_key
 from lti_tool.launch.registration.invitations import (
     create_invitation,
     invitation_url,
@@ -660,3 +661,15 @@ def test_a_moodle_without_a_registration_token_is_asked_without_one(
     assert page.status_code == 200
     assert_refused(moodle.presses(client, address, page), database, 400, "LTI-REG-TOKEN")
     assert all("Authorization" not in headers for _, _, headers in moodle.seen)
+
+
+# Canvas without a registration --------------------------------------------------------------------------------------
+
+
+def test_the_developer_key_is_served_and_may_be_kept(client: FlaskClient, settings: Settings) -> None:
+    named, unnamed = client.get("/lti/canvas.json"), client.get("/lti/canvas.json?names=no")
+    assert named.content_type == "application/json"
+    assert named.headers["Cache-Control"] == "public, max-age=3600"
+    assert named.json == developer_key(settings.base_url, wants_names=True)
+    assert unnamed.json == developer_key(settings.base_url, wants_names=False)
+    assert '"privacy_level":"anonymous"' in unnamed.text

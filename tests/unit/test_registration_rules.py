@@ -7,10 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from flask.testing import FlaskClient
 
-from config.settings import Settings
-from lti_tool import create_app
 from lti_tool.launch.registration.application import TOOL_CONFIGURATION, application
 from lti_tool.launch.registration.canvas import ENVIRONMENTS, EXTENSION, developer_key
 from lti_tool.launch.registration.configuration import PlatformConfiguration, checked_configuration
@@ -282,13 +279,3 @@ def test_the_developer_key_has_the_shape_that_canvas_documents() -> None:
         assert one["target_link_uri"] == f"{BASE_URL}/lti/launch"
         assert {name: type(value) for name, value in one.items()} == {name: _PLACEMENT_FIELDS[name] for name in one}
     assert placements[-1]["default"] == "disabled"
-
-
-def test_the_developer_key_is_served_and_may_be_kept(settings: Settings) -> None:
-    client: FlaskClient = create_app(settings).test_client()
-    named, unnamed = client.get("/lti/canvas.json"), client.get("/lti/canvas.json?names=no")
-    assert named.content_type == "application/json"
-    assert named.headers["Cache-Control"] == "public, max-age=3600"
-    assert named.json == developer_key(settings.base_url, wants_names=True)
-    assert unnamed.json is not None
-    assert unnamed.json["extensions"][0]["privacy_level"] == "anonymous"
