@@ -105,7 +105,8 @@ def start_attempt(
 ) -> Attempt:
     """The user's open attempt at this quiz, made if there is none; a preview is an attempt of its own kind.
 
-    Raises :class:`NoAttemptsLeft`, and :class:`NotFound` for a quiz without questions.
+    Raises :class:`NoAttemptsLeft`, :class:`AlreadyDone` when the placement was just given another quiz, and
+    :class:`NotFound` for a quiz without questions.
     """
     # Two tabs of one student come one after the other, and the second finds the attempt of the first.
     connection.execute(
@@ -117,6 +118,14 @@ def start_attempt(
         return same_kind[-1]
     if len(same_kind) >= max_attempts:
         raise NoAttemptsLeft(f"user {user_id} has used {len(same_kind)} of {max_attempts} attempts")
+    # Whoever puts another quiz in this place at this moment is waited for.
+    placed = fetch_value(connection, "SELECT quiz_id FROM resource_links WHERE id = %s FOR KEY SHARE", resource_link_id)
+    if placed != quiz_id:
+        raise AlreadyDone(
+            f"resource link {resource_link_id} has quiz {placed} now",
+            student_text="This activity has another quiz now. Please open it again from your course.",
+            instructor_text="The activity was given another quiz a moment ago. Open it again from the course.",
+        )
     # Whoever edits the quiz at this moment is waited for: an attempt begins with the questions as they are then.
     connection.execute("SELECT 1 FROM quizzes WHERE id = %s FOR KEY SHARE", (quiz_id,))
     if not fetch_value(connection, "SELECT count(*) FROM questions WHERE quiz_id = %s", quiz_id):

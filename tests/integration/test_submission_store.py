@@ -115,6 +115,9 @@ def test_a_preview_and_an_attempt_are_kept_apart(desk: Desk) -> None:
 def test_another_quiz_of_the_placement_begins_afresh(desk: Desk, course: Course) -> None:
     old = desk.start()
     desk.quiz_id = course.has_quiz()
+    with pytest.raises(AlreadyDone):
+        desk.start()
+    course.learner("another")  # opens the placement with the other quiz
     new = desk.start()
     assert new.id != old.id
     assert (new.quiz_id, new.status) == (desk.quiz_id, "OPEN")
