@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -13,7 +14,8 @@ from lti_tool.practice_lms.activities import Activity, LineItem, list_activities
 from lti_tool.practice_lms.courses import Lost, copy_course, find_course
 from lti_tool.practice_lms.database import reset
 from lti_tool.practice_lms.gradebook import PostCount, count_posts, list_grades
-from lti_tool.practice_lms.lms import address, current_lms
+from lti_tool.practice_lms.identity import rotated_identity
+from lti_tool.practice_lms.lms import EXTENSION, address, current_lms
 from lti_tool.practice_lms.people import COURSE, PEOPLE, find_person_by_id
 from lti_tool.practice_lms.tools import ToolApplication, activate_tool, register_tool
 
@@ -157,3 +159,12 @@ def start_afresh() -> tuple[str, int]:
     with current_lms().database.transaction() as connection:
         reset(connection, tools=request.args.get("tools") == "1")
     return "", 204
+
+
+@blueprint.post("/keys")
+def rotate_key() -> Response:
+    """Signs with a new key from now on; the one before stays published, unless ``?forget=1``. Answers with the JWKS."""
+    lms = current_lms()
+    identity = rotated_identity(lms.database.path.parent, forgets=request.args.get("forget") == "1")
+    current_app.extensions[EXTENSION] = replace(lms, identity=identity)
+    return jsonify(identity.key_set)
