@@ -20,7 +20,7 @@ from lti_tool.launch.access import BY_FORM
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: What ``static/launch_token.js`` adds to the query of an address that it opens.
+#: What ``static/launch_pages.js`` adds to the query of an address that it opens.
 MARK = ("opened", "form")
 
 

@@ -137,6 +137,7 @@ export function noteTheWindow(link) {
     const wayOut = link.closest("[data-way-out]");
     // The link itself moves there, for another try.
     link.classList.remove("button--main");
+    link.textContent = link.dataset.opensWindow;
     note.querySelector(".actions").append(link);
     wayOut.replaceWith(note);
   }, { once: true });

@@ -2,7 +2,6 @@
 // launches is the one that logged in. It travels in a header, which no page of another site can send.
 
 import { noteTheWindow } from "./app.js";
-import { openPage } from "./launch_token.js";
 import { PlatformStorage } from "./platform_storage.js";
 
 const form = document.getElementById("launch");
@@ -21,7 +20,7 @@ async function launch() {
   storage.drop(form.dataset.storageKey);
   // Back must not send the launch again; it leads to the quiz, too.
   history.replaceState({ launchToken: reply.token }, "", reply.location);
-  return openPage(reply.location, reply.token);
+  return window.openLaunchPage(reply.location, reply.token);
 }
 
 /** The quiz cannot open in this frame: a new window can. */
