@@ -29,6 +29,7 @@ from lti_tool.launch.registration.invitations import (
     revoke_invitation,
     use_invitation,
 )
+from lti_tool.launch.registration.views import TRIES_PER_MINUTE
 from tests.fake_platform import _launch_database, app, browser, client, database_url, events
 from tests.integration.registering_platform import (
     EXTENSION,
@@ -367,6 +368,17 @@ def test_a_revoked_invitation_is_as_if_it_never_was(
         assert not revoke_invitation(connection, invitation.id)
     assert_refused(moodle.opens(client, address), database, 404, "LTI-REG-INVITATION")
     assert moodle.seen == []
+
+
+def test_guessing_addresses_is_stopped_and_does_not_fill_the_trail(
+    client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One window of the limit, however long this test takes.
+    monkeypatch.setattr("lti_tool.launch.rates._WINDOW_SECONDS", 1e9)
+    statuses = [client.get(f"/lti/register/guess-{number}").status_code for number in range(TRIES_PER_MINUTE + 5)]
+    assert statuses == [404] * TRIES_PER_MINUTE + [429] * 5
+    assert client.get("/lti/register/guess").headers["Retry-After"] == "60"
+    assert len(events(database)) == TRIES_PER_MINUTE
 
 
 def test_a_used_invitation_cannot_be_revoked(

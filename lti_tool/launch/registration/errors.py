@@ -3,6 +3,7 @@
 ::
 
     RegistrationRefused (lti_tool.errors.Refused)
+    ├── TooManyTries           429  from one address within a minute
     ├── RegistrationMalformed  400  no configuration address, or a parameter that cannot be read
     ├── InvitationUnknown      404
     ├── InvitationOver         400  used, or older than seven days
@@ -37,6 +38,16 @@ class RegistrationRefused(Refused):
     instructor_text = "The registration failed."
     # Seconds until another try makes sense.
     retry_after_seconds: float | None = None
+
+
+class TooManyTries(RegistrationRefused):
+    """One address asks too often: somebody may be guessing."""
+
+    status = 429
+    code = "LTI-REG-RATE"
+    student_text = "Too many tries within a minute. Please wait a minute, then try again."
+    instructor_text = "Too many requests for registration from one address within a minute."
+    retry_after_seconds = 60
 
 
 class RegistrationMalformed(RegistrationRefused):

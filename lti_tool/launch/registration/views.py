@@ -7,6 +7,7 @@ asks and what will be sent; one button registers; the last page asks the platfor
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec
 
@@ -16,6 +17,7 @@ from flask.typing import ResponseReturnValue
 
 from lti_tool.launch import access
 from lti_tool.launch.audit import record_event
+from lti_tool.launch.rates import MinuteLimit
 from lti_tool.launch.registration.application import asked_scopes
 from lti_tool.launch.registration.canvas import developer_key
 from lti_tool.launch.registration.configuration import PlatformConfiguration, fetch_configuration
@@ -25,6 +27,7 @@ from lti_tool.launch.registration.errors import (
     InvitationUnknown,
     RegistrationMalformed,
     RegistrationRefused,
+    TooManyTries,
 )
 from lti_tool.launch.registration.invitations import Invitation, find_invitation
 from lti_tool.launch.registration.tickets import Ticket, opened, sealed
@@ -32,6 +35,7 @@ from lti_tool.launch.registration.tool import ROSTER, SCORE
 from lti_tool.platform_http import PlatformHttp
 from lti_tool.web import services
 
+TRIES_PER_MINUTE = 60
 _MAX_PARAMETER = 4096
 _Parameters = ParamSpec("_Parameters")
 _log = structlog.get_logger(__name__)
@@ -39,9 +43,19 @@ _log = structlog.get_logger(__name__)
 blueprint = Blueprint("registration", __name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationServices:
+    """What this process keeps for registrations."""
+
+    http: PlatformHttp
+    limit: MinuteLimit
+
+
 def register(app: Flask) -> None:
     """Add the addresses of the registration to the app."""
-    app.extensions["mlquiz.registration"] = PlatformHttp(app.extensions["mlquiz"].settings)
+    app.extensions["mlquiz.registration"] = RegistrationServices(
+        http=PlatformHttp(app.extensions["mlquiz"].settings), limit=MinuteLimit(TRIES_PER_MINUTE)
+    )
     app.register_blueprint(blueprint)
 
 
@@ -55,11 +69,17 @@ def _audited(view: Callable[_Parameters, ResponseReturnValue]) -> Callable[_Para
         except RegistrationRefused as error:
             if not g.frame_ancestors:
                 access.allow_any_frame()
-            with services().database.across_tenants() as connection:
-                record_event(connection, error.code, detail=error.log_detail, correlation_id=g.correlation_id)
+            # A flood must not fill the table as well.
+            if not isinstance(error, TooManyTries):
+                _note(error)
             raise
 
     return audited
+
+
+def _note(error: RegistrationRefused) -> None:
+    with services().database.across_tenants() as connection:
+        record_event(connection, error.code, detail=error.log_detail, correlation_id=g.correlation_id)
 
 
 # The pages --------------------------------------------------------------------------------------------------------
@@ -99,7 +119,7 @@ def register_platform(secret: str) -> ResponseReturnValue:
     with services().database.across_tenants() as connection:
         enrolment = enrol(
             connection,
-            _http(),
+            _registration_services().http,
             invitation,
             platform,
             token=ticket.registration_token,
@@ -125,6 +145,8 @@ def refused(error: RegistrationRefused) -> ResponseReturnValue:
 
 
 def _invitation(secret: str) -> Invitation:
+    if not _registration_services().limit.allows(request.remote_addr or ""):
+        raise TooManyTries("too many tries from one address")
     with services().database.across_tenants() as connection:
         invitation = find_invitation(connection, secret)
     if invitation is None:
@@ -148,13 +170,13 @@ def _parameter(name: str) -> str | None:
 def _platform(invitation: Invitation, ticket: Ticket) -> PlatformConfiguration:
     """The platform at our door; from now on its pages, and no others, may frame ours."""
     platform = fetch_configuration(
-        _http(), ticket.configuration_url, ticket.registration_token, invited_as=invitation.name
+        _registration_services().http, ticket.configuration_url, ticket.registration_token, invited_as=invitation.name
     )
     g.frame_ancestors = list(platform.page_origins)
     return platform
 
 
-def _http() -> PlatformHttp:
+def _registration_services() -> RegistrationServices:
     return current_app.extensions["mlquiz.registration"]
 
 
