@@ -193,6 +193,10 @@ CREATE TABLE admin_sessions (
 );
 
 ALTER TABLE registrations ADD COLUMN source text NOT NULL DEFAULT 'MANUAL' CHECK (source IN ('MANUAL', 'DYNAMIC'));
+-- What people call it: schools that share Canvas's issuer have names of their own.
+ALTER TABLE registrations ADD COLUMN name text NOT NULL DEFAULT '' CHECK (length(name) <= 200);
+UPDATE registrations SET name = left(platforms.name, 200) FROM platforms WHERE platforms.id = registrations.platform_id;
+ALTER TABLE platforms DROP COLUMN name;
 
 -- The administrator looks for the latest events of a platform, and for the number on an error page.
 CREATE INDEX audit_events_registration_id ON audit_events (registration_id, event, at);

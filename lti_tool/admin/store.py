@@ -137,15 +137,15 @@ def update_registration(
     try:
         with connection.transaction():
             connection.execute(
-                "UPDATE registrations SET client_id = %s, auth_login_url = %s, auth_token_url = %s, jwks_url = %s"
-                " WHERE id = %s",
-                (client_id, auth_login_url, auth_token_url, jwks_url, registration_id),
+                "UPDATE registrations SET name = %s, client_id = %s, auth_login_url = %s, auth_token_url = %s,"
+                " jwks_url = %s WHERE id = %s",
+                (name, client_id, auth_login_url, auth_token_url, jwks_url, registration_id),
             )
     except psycopg.errors.UniqueViolation as error:
         raise PlatformWrong(f"client id {client_id[:60]!r}: another registration at this platform has it") from error
     connection.execute(
-        "UPDATE platforms SET name = %s, family = %s WHERE id = (SELECT platform_id FROM registrations WHERE id = %s)",
-        (name, family, registration_id),
+        "UPDATE platforms SET family = %s WHERE id = (SELECT platform_id FROM registrations WHERE id = %s)",
+        (family, registration_id),
     )
     # What was fetched from the old addresses, or as the old client, must not outlive them.
     connection.execute("DELETE FROM platform_keys WHERE registration_id = %s", (registration_id,))
@@ -198,10 +198,9 @@ def list_events(
     return fetch_all(
         connection,
         Event,
-        "SELECT e.id, e.at, e.event, e.registration_id, p.name AS platform_name, e.correlation_id,"
+        "SELECT e.id, e.at, e.event, e.registration_id, r.name AS platform_name, e.correlation_id,"
         " coalesce(e.details ->> 'detail', '') AS detail"
         " FROM audit_events e LEFT JOIN registrations r ON r.id = e.registration_id"
-        " LEFT JOIN platforms p ON p.id = r.platform_id"
         " WHERE e.at > now() - make_interval(days => %s) AND (%s::numeric IS NULL OR e.registration_id = %s)"
         " ORDER BY e.id DESC LIMIT %s",
         days,
@@ -216,10 +215,9 @@ def find_events(connection: Connection, correlation_id: str) -> list[Event]:
     return fetch_all(
         connection,
         Event,
-        "SELECT e.id, e.at, e.event, e.registration_id, p.name AS platform_name, e.correlation_id,"
+        "SELECT e.id, e.at, e.event, e.registration_id, r.name AS platform_name, e.correlation_id,"
         " coalesce(e.details ->> 'detail', '') AS detail"
         " FROM audit_events e LEFT JOIN registrations r ON r.id = e.registration_id"
-        " LEFT JOIN platforms p ON p.id = r.platform_id"
         " WHERE e.correlation_id = %s ORDER BY e.id DESC LIMIT 50",
         correlation_id,
     )

@@ -18,6 +18,7 @@ from lti_tool.db import fetch_all, fetch_one, fetch_value
 from lti_tool.errors import NotConfigured
 
 FAMILIES = ("moodle", "canvas", "other")
+MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def find_registration_by_login_key(connection: Connection, login_key: UUID) -> R
     return fetch_one(
         connection,
         Registration,
-        "SELECT r.id, p.issuer, p.name, p.family, r.client_id, r.login_key, r.auth_login_url, r.auth_token_url,"
+        "SELECT r.id, p.issuer, r.name, p.family, r.client_id, r.login_key, r.auth_login_url, r.auth_token_url,"
         " r.jwks_url, r.created_at, r.disabled_at"
         " FROM registrations r JOIN platforms p ON p.id = r.platform_id WHERE r.login_key = %s",
         login_key,
@@ -92,7 +93,7 @@ def find_registration(connection: Connection, registration_id: int) -> Registrat
     return fetch_one(
         connection,
         Registration,
-        "SELECT r.id, p.issuer, p.name, p.family, r.client_id, r.login_key, r.auth_login_url, r.auth_token_url,"
+        "SELECT r.id, p.issuer, r.name, p.family, r.client_id, r.login_key, r.auth_login_url, r.auth_token_url,"
         " r.jwks_url, r.created_at, r.disabled_at"
         " FROM registrations r JOIN platforms p ON p.id = r.platform_id WHERE r.id = %s",
         registration_id,
@@ -112,7 +113,7 @@ def list_registrations(connection: Connection, *, issuer: str | None = None) -> 
     return fetch_all(
         connection,
         Registration,
-        "SELECT r.id, p.issuer, p.name, p.family, r.client_id, r.login_key, r.auth_login_url, r.auth_token_url,"
+        "SELECT r.id, p.issuer, r.name, p.family, r.client_id, r.login_key, r.auth_login_url, r.auth_token_url,"
         " r.jwks_url, r.created_at, r.disabled_at"
         " FROM registrations r JOIN platforms p ON p.id = r.platform_id"
         " WHERE %s::text IS NULL OR p.issuer = %s ORDER BY r.id",
@@ -140,25 +141,25 @@ def add_platform(
     The deployments named are ACTIVE at once. A new registration gets ``login_key`` (else a random one) and ``source``
     (MANUAL or DYNAMIC), a known one keeps its own. Raises :class:`PlatformWrong` naming the value that cannot be used.
     """
-    _check_platform(issuer=issuer, client_id=client_id, family=family)
+    _check_platform(issuer=issuer, client_id=client_id, family=family, name=name)
     for label, url in (("login", auth_login_url), ("token", auth_token_url), ("key set", jwks_url)):
         _check_url(label, url)
     platform_id = fetch_value(
         connection,
-        "INSERT INTO platforms (issuer, name, family) VALUES (%s, %s, %s)"
-        " ON CONFLICT (issuer) DO UPDATE SET name = EXCLUDED.name, family = EXCLUDED.family RETURNING id",
+        "INSERT INTO platforms (issuer, family) VALUES (%s, %s)"
+        " ON CONFLICT (issuer) DO UPDATE SET family = EXCLUDED.family RETURNING id",
         issuer,
-        name or origin_of(issuer).partition("://")[2] or issuer,
         family,
     )
     registration_id = fetch_value(
         connection,
         "INSERT INTO registrations"
-        " (platform_id, client_id, auth_login_url, auth_token_url, jwks_url, login_key, source)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (platform_id, client_id) DO UPDATE SET"
-        " auth_login_url = EXCLUDED.auth_login_url, auth_token_url = EXCLUDED.auth_token_url,"
+        " (platform_id, name, client_id, auth_login_url, auth_token_url, jwks_url, login_key, source)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (platform_id, client_id) DO UPDATE SET"
+        " name = EXCLUDED.name, auth_login_url = EXCLUDED.auth_login_url, auth_token_url = EXCLUDED.auth_token_url,"
         " jwks_url = EXCLUDED.jwks_url, disabled_at = NULL RETURNING id",
         platform_id,
+        name or (origin_of(issuer).partition("://")[2] or issuer)[:MAX_NAME],
         client_id,
         auth_login_url,
         auth_token_url,
@@ -244,7 +245,9 @@ def _set_status(connection: Connection, registration_id: int, deployment_id: str
 # Checks -----------------------------------------------------------------------------------------------------------
 
 
-def _check_platform(*, issuer: str, client_id: str, family: str) -> None:
+def _check_platform(*, issuer: str, client_id: str, family: str, name: str) -> None:
+    if len(name) > MAX_NAME or "\x00" in name:
+        raise PlatformWrong(f"name {name[:40]!r}: expected at most {MAX_NAME} characters")
     if not 8 <= len(issuer) <= 2000 or any(character.isspace() or character == "\x00" for character in issuer):
         raise PlatformWrong(f"issuer {issuer[:60]!r}: expected the platform's issuer, e.g. https://moodle.example.edu")
     if not 1 <= len(client_id) <= 255 or "\x00" in client_id:
