@@ -359,3 +359,25 @@ def test_points_arrive_as_they_were_graded(outbox: Outbox, fraction: float) -> N
     assert row is not None
     assert Decimal(str(outbox.gradebook.scores[0]["scoreGiven"])) == row[0]
     assert outbox.state(delivery_id)[0] == "DELIVERED"
+
+
+def test_on_canvas_a_score_brings_the_address_that_opens_the_answer_once(outbox: Outbox) -> None:
+    with outbox.course.database.across_tenants() as connection:
+        connection.execute("UPDATE platforms SET family = 'canvas'")
+    extension = "https://canvas.instructure.com/lti/submission"
+    outbox.delivers(outbox.answers(fraction=0.5))
+    attempt = outbox.row("SELECT id FROM attempts")
+    assert attempt is not None
+    first = outbox.gradebook.scores[0][extension]
+    assert first["new_submission"] is True
+    assert first["submission_type"] == "basic_lti_launch"
+    assert first["submission_data"] == (
+        f"http://localhost:8400/lti/launch?quiz={outbox.course.quiz_id}&attempt={attempt[0]}"
+    )
+    # The same score again, and no answer to its first try: whether it arrived cannot be told from the gradebook.
+    second_id = outbox.answers(fraction=0.5)
+    outbox.gradebook.script = [refuses(502)]
+    outbox.delivers(second_id)
+    outbox.makes_due()
+    outbox.delivers(second_id)
+    assert [score[extension]["new_submission"] for score in outbox.gradebook.scores[1:]] == [True, False]
