@@ -73,6 +73,7 @@ class Scene:
     # What docs/reference/refused-launches.md says of the row that the test is about: statuses and codes.
     documented: tuple[set[int], set[str]] | None = None
     before: dict[str, int] = field(default_factory=dict)
+    _tables: list[str] = field(default_factory=list)
 
     # --- the walk -----------------------------------------------------------------------------------------------
 
@@ -134,9 +135,11 @@ class Scene:
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has that a launch could leave something in; row-level security does not hide any."""
-        tables = [table for table in tenant_tables(self.owner) if table not in _NOT_OF_A_LAUNCH]
+        if not self._tables:
+            self._tables = [table for table in tenant_tables(self.owner) if table not in _NOT_OF_A_LAUNCH]
         counts = sql.SQL(" UNION ALL ").join(
-            sql.SQL("SELECT {}, count(*) FROM {}").format(sql.Literal(table), sql.Identifier(table)) for table in tables
+            sql.SQL("SELECT {}, count(*) FROM {}").format(sql.Literal(table), sql.Identifier(table))
+            for table in self._tables
         )
         return dict(self.owner.execute(counts).fetchall())
 

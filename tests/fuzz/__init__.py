@@ -1,0 +1,1 @@
+"""Tokens and login requests, altered at random: nothing altered may pass, nothing may break the tool."""
