@@ -140,6 +140,28 @@ def test_platforms_go_by_name_number_or_client_id_and_unclear_names_are_explaine
     assert "Moodle" in unknown.stderr
 
 
+def test_registrations_of_one_issuer_have_names_of_their_own(run) -> None:
+    run(*ADD)
+    run(*["Second school" if word == "Moodle" else word.replace("abc", "def") for word in ADD])
+    facts = json.loads(run("platform", "list", "--json").stdout)
+    assert [(each["name"], each["client_id"]) for each in facts] == [("Moodle", "abc"), ("Second school", "def")]
+    too_long = run(*["x" * 201 if word == "Moodle" else word for word in ADD])
+    assert too_long.exit_code == 2
+    assert "at most 200" in too_long.stderr
+
+
+def test_the_web_server_makes_the_first_key_before_its_first_request(
+    run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
+    served: list[object] = []
+    monkeypatch.setattr("lti_tool.server.serve", lambda make_app, **options: served.append(options["port"]))
+    assert run("web").exit_code == 0
+    assert served == [8400]
+    with database.across_tenants() as connection:
+        assert connection.execute("SELECT count(*) FROM tool_keys").fetchone() == (1,)
+
+
 def test_a_disabled_platform_is_listed_as_such_and_can_be_enabled_again(run) -> None:
     run(*ADD)
     assert run("platform", "disable", "Moodle").exit_code == 0

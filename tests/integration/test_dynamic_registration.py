@@ -264,7 +264,7 @@ def test_a_canvas_that_lacks_a_placement_is_not_asked_for_it(
     assert message["placements"] == ["assignment_selection"]
 
 
-def test_a_second_school_on_one_issuer_does_not_rename_the_first(
+def test_each_school_on_one_issuer_keeps_its_own_name(
     canvas: RegisteringPlatform, client: FlaskClient, invite: Invite, database: Database
 ) -> None:
     canvas.registers(client, invite(name="First school"))
@@ -273,7 +273,7 @@ def test_a_second_school_on_one_issuer_does_not_rename_the_first(
     assert canvas.registers(client, invite(name="Second school")).status_code == 200
     assert [(one.client_id, one.name) for one in registrations(database)] == [
         ("client-of-ours", "First school"),
-        ("another-client", "First school"),
+        ("another-client", "Second school"),
     ]
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 from psycopg import Connection
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from lti_tool.launch.platforms import PlatformWrong, Registration, add_platform, list_registrations
+from lti_tool.launch.platforms import PlatformWrong, Registration, add_platform
 from lti_tool.launch.registration.application import TOOL_CONFIGURATION, application
 from lti_tool.launch.registration.configuration import PlatformConfiguration
 from lti_tool.launch.registration.errors import (
@@ -76,8 +76,6 @@ def enrol(
     body = application(platform, base_url=base_url, login_key=login_key, wants_names=invitation.wants_names)
     answer = _applied(http, platform.registration_url, json.dumps(body).encode(), token)
     deployment_id = answer.tool_configuration.deployment_id or answer.deployment_id
-    # Schools on Canvas share a platform: the first one has named it.
-    neighbours = list_registrations(connection, issuer=platform.issuer)
     try:
         registration = add_platform(
             connection,
@@ -87,7 +85,7 @@ def enrol(
             auth_token_url=platform.auth_token_url,
             jwks_url=platform.jwks_url,
             family=platform.family,
-            name=neighbours[0].name if neighbours else invitation.name,
+            name=invitation.name,
             deployment_ids=[deployment_id] if deployment_id else [],
             login_key=login_key,
             source="DYNAMIC",
