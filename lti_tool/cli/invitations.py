@@ -18,16 +18,20 @@ from lti_tool.errors import NotConfigured
 def platform_invite(name: str, no_names: bool, as_json: bool) -> None:
     """Print an address to paste into Moodle or Canvas: the platform then registers itself, once, within seven days.
 
+    For a Canvas under an address of its own, write that address into the name.
+
     \b
     Examples:
       mlquiz platform invite --name "Our Moodle"
       mlquiz platform invite --name "Canvas" --no-names --json | jq -r .url
     """
+    from lti_tool.launch.audit import record_event
     from lti_tool.launch.registration.invitations import create_invitation, invitation_url
 
     settings = load_settings()
     with opened_database(settings) as database, database.across_tenants() as connection:
         invitation, secret = create_invitation(connection, name=name, wants_names=not no_names)
+        record_event(connection, "invitation-made", detail=f"invitation {invitation.id}, by command")
     url = invitation_url(settings.base_url, secret)
     if as_json:
         say_json({"invitation_id": invitation.id, "url": url, "expires_at": invitation.expires_at.isoformat()})
@@ -51,11 +55,14 @@ def platform_invitations(revoke: int | None, as_json: bool) -> None:
       mlquiz platform invitations
       mlquiz platform invitations --revoke 3
     """
+    from lti_tool.launch.audit import record_event
     from lti_tool.launch.registration.invitations import list_invitations, revoke_invitation
 
     with opened_database(load_settings()) as database, database.across_tenants() as connection:
         if revoke is not None and not revoke_invitation(connection, revoke):
             raise NotConfigured(f"there is no unused invitation {revoke}: see `mlquiz platform invitations`")
+        if revoke is not None:
+            record_event(connection, "invitation-revoked", detail=f"invitation {revoke}, by command")
         invitations = list_invitations(connection)
     if as_json:
         say_json(

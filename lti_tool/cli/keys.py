@@ -68,12 +68,14 @@ def keys_rotate(lost: bool, as_json: bool) -> None:
       mlquiz keys rotate
       mlquiz keys rotate --lost
     """
+    from lti_tool.launch.audit import record_event
     from lti_tool.launch.keys import rotate, start_anew
     from lti_tool.secrets import app_secret
 
     settings = load_settings()
     with opened_database(settings) as database, database.across_tenants() as connection:
         kid = (start_anew if lost else rotate)(connection, app_secret(settings))
+        record_event(connection, "keys-rotated", detail=f"{kid}, by command")
     if as_json:
         say_json({"kid": kid, "signs_at_once": lost})
     elif lost:

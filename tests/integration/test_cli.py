@@ -219,6 +219,18 @@ def test_what_commands_do_to_platforms_is_in_the_trail(run, database: Database) 
     with database.across_tenants() as connection:
         rows = connection.execute("SELECT event, details ->> 'detail' FROM audit_events ORDER BY id").fetchall()
     assert rows == [(f"platform-{verb}", "by command") for verb in ("added", "disabled", "enabled", "removed")]
+    kid = json.loads(run("keys", "rotate", "--json").stdout)["kid"]
+    invitation = json.loads(run("platform", "invite", "--name", "x", "--json").stdout)["invitation_id"]
+    run("platform", "invitations", "--revoke", str(invitation))
+    with database.across_tenants() as connection:
+        more = connection.execute(
+            "SELECT event, details ->> 'detail' FROM audit_events ORDER BY id OFFSET %s", (len(rows),)
+        ).fetchall()
+    assert more == [
+        ("keys-rotated", f"{kid}, by command"),
+        ("invitation-made", f"invitation {invitation}, by command"),
+        ("invitation-revoked", f"invitation {invitation}, by command"),
+    ]
 
 
 def test_an_invitation_is_printed_once_listed_and_revoked(run) -> None:
