@@ -165,7 +165,8 @@ def test_both_keys_are_rotated_while_two_hundred_students_launch_and_none_fails(
     calling = threading.Thread(target=hall.keeps_calling, args=(line_item_url, is_over))
     calling.start()
     events: dict[int, Callable[[], object]] = {70: hall.rotates_platform_key, 130: hall.rotates_tool_key}
-    led_to = []
+    led_to: list[str] = []
+    calls_so_far = 0
     with ThreadPoolExecutor(PARALLEL) as students:
         launches = [students.submit(hall.opens, number) for number in range(2, LAUNCHES + 2)]
         for done, launch in enumerate(as_completed(launches), start=1):

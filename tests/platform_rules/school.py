@@ -43,15 +43,17 @@ from lti_tool.practice_lms import create_practice_lms
 from lti_tool.practice_lms.activities import Activity, ContentItem, add_activity, list_activities
 from lti_tool.practice_lms.lms import EXTENSION, PracticeLms
 from lti_tool.practice_lms.people import COURSE, find_person
-from lti_tool.practice_lms.tools import Tool, ToolApplication, register_tool
+from lti_tool.practice_lms.tools import Tool, ToolApplication, list_pending_tools, register_tool
 from lti_tool.questions.store import add_quiz
 from lti_tool.secrets import app_secret
 from lti_tool.worker import Workbench
 from tests.course_actors import Course, Person, make_question
 from tests.integration.stack import free_ports
-from tests.platform_rules.canvas import ISSUER, Canvas, CanvasLms, canvas
+from tests.platform_rules.canvas import Canvas, canvas
+from tests.platform_rules.canvas_platform import ISSUER, CanvasLms
 from tests.platform_rules.layer import Rule, RuleLayer
-from tests.platform_rules.moodle import MOODLE_PATH, Moodle, moodle
+from tests.platform_rules.moodle import Moodle, moodle
+from tests.platform_rules.moodle_launches import MOODLE_PATH
 
 TITLE = "Does it generalise?"
 SAMPLES = ("overfitting", "k-means")
@@ -204,6 +206,16 @@ class School(Generic[Layer]):
         visitor._go(f"{self.pages_url}/site/tools/start?url={url}")
         visitor.submits("")
         return visitor
+
+    def is_activated(self) -> None:
+        """The platform's administrator lets the tool that registered itself be used in courses."""
+        with self.lms.database.transaction() as connection:
+            (pending,) = list_pending_tools(connection)
+        answer = requests.post(f"{self.pages_url}/site/tools/{pending.number}/activate", timeout=10)
+        assert answer.ok, answer.text
+        with self.database.across_tenants() as connection:
+            (registration,) = platforms.list_registrations(connection)
+        self.known_as = registration, pending
 
     def sub(self, slug: str) -> str:
         person = find_person(slug)

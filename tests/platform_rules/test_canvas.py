@@ -17,21 +17,23 @@ from lti_tool.demo.visitor import VisitFailed
 from lti_tool.gradebook.errors import OwnedByPlatform
 from lti_tool.launch import platforms
 from lti_tool.launch.roles import Role
-from tests.platform_rules.canvas import (
+from tests.platform_rules.canvas import Canvas
+from tests.platform_rules.canvas_gradebook import (
+    C9NotSubmittedInTheFuture,
+    C14SpeedGraderOpensTheSubmission,
+    Submission,
+)
+from tests.platform_rules.canvas_platform import (
     ISSUER,
     C1IssuerIsShared,
     C2DeploymentOfAnAccount,
     C3LoginNamesDeployment,
-    C9NotSubmittedInTheFuture,
-    C14SpeedGraderOpensTheSubmission,
     C16CourseCopy,
     C17Throttle,
     C18DynamicRegistration,
-    Canvas,
-    Submission,
 )
 from tests.platform_rules.layer import EndedTokens, LostAnswers, line_item_of
-from tests.platform_rules.moodle import CourseCopy
+from tests.platform_rules.moodle_launches import CourseCopy
 from tests.platform_rules.school import TITLE, School, canvas_school
 
 
@@ -292,19 +294,27 @@ def test_a_copied_course_begins_empty_and_never_posts_to_the_old_one(school: Sch
 def test_the_tool_registers_itself_at_a_canvas_of_the_schools_own(
     school: School[Canvas], settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with pytest.MonkeyPatch.context() as patching:
-        folder = tmp_path_factory.mktemp("other-canvas")
-        with canvas_school(settings, folder, patching, is_registered=False) as other:
-            other.registers_itself(wants_names=False)
-            rule = other.layer.rule(C18DynamicRegistration)
-            assert (rule.refused, rule.harms) == (0, [])
-            school.layer.rule(C18DynamicRegistration).exercised = rule.exercised
-            with other.database.across_tenants() as connection:
-                (registration,) = platforms.list_registrations(connection)
-                deployments = platforms.list_deployments(connection, registration.id)
-    assert (registration.issuer, registration.family) == (other.lms.issuer, "canvas")
-    # The answer named none: the first launch will, and waits for approval then.
-    assert deployments == []
+    folder = tmp_path_factory.mktemp("other-canvas")
+    with (
+        pytest.MonkeyPatch.context() as patching,
+        canvas_school(settings, folder, patching, is_registered=False) as other,
+    ):
+        other.registers_itself(wants_names=False)
+        other.is_activated()
+        # The answer named no deployment: the first launch does, and waits for approval.
+        with pytest.raises(VisitFailed, match=r"403.*approval"):
+            other.adds_quiz()
+        with other.database.across_tenants() as connection:
+            (pending,) = platforms.list_deployments(connection, other.registration.id)
+            platforms.activate(connection, other.registration.id, pending.deployment_id)
+        other.adds_quiz()
+        delivered = other.delivers(other.answers("mateo", fraction=0.5))
+    assert (other.registration.issuer, other.registration.family) == (other.lms.issuer, "canvas")
+    assert delivered.status == "DELIVERED"
+    assert other.layer.harms() == []
+    rule = other.layer.rule(C18DynamicRegistration)
+    assert rule.refused == 0
+    school.layer.rule(C18DynamicRegistration).exercised = rule.exercised
 
 
 def test_the_developer_key_is_what_canvas_takes(school: School[Canvas]) -> None:

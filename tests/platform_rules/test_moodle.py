@@ -12,27 +12,30 @@ from decimal import Decimal
 import pytest
 
 from config.settings import Settings
+from lti_tool import worker
 from lti_tool.demo.visitor import VisitFailed
 from lti_tool.gradebook.errors import OwnedByPlatform
 from lti_tool.gradebook.line_items import LINE_ITEM_SCOPE
 from lti_tool.launch.keys import rotate
-from lti_tool.launch.platforms import list_deployments, list_registrations
+from lti_tool.launch.platforms import list_deployments
 from lti_tool.launch.roles import Role
 from lti_tool.practice_lms.activities import find_line_item
 from lti_tool.practice_lms.gradebook import find_grade
 from tests.platform_rules.layer import AGS_SCOPE, EndedTokens, LostAnswers, line_item_of
-from tests.platform_rules.moodle import (
+from tests.platform_rules.moodle import Moodle
+from tests.platform_rules.moodle_launches import (
     CourseCopy,
-    M4LaterByAWholeSecond,
-    M11PagesOnlyOnRequest,
     M13RedirectUriIsExact,
-    M16ScopesAreAskedFor,
-    M17ToolKeysAreKept,
     M18ContentItemReturn,
     M19AcceptGrades,
     M20DynamicRegistration,
     M24CourseCopy,
-    Moodle,
+)
+from tests.platform_rules.moodle_services import (
+    M4LaterByAWholeSecond,
+    M11PagesOnlyOnRequest,
+    M16ScopesAreAskedFor,
+    M17ToolKeysAreKept,
 )
 from tests.platform_rules.school import TITLE, School, moodle_school
 
@@ -263,6 +266,7 @@ def test_a_copied_course_begins_empty_and_never_posts_to_the_old_one(school: Sch
     rule.copy = CourseCopy(context_id="77", title="Next term", resource_link_id="copied-link", line_item_url=column.url)
     try:
         assert "Priya" not in school.opens("ada", title).looks_at("results/parts")
+        assert "another course" in school.visitor("ada").looks_at("results")
         assert school.delivers(school.answers("priya", fraction=1.0, title=title)).status == "DELIVERED"
     finally:
         rule.copy = None
@@ -276,19 +280,24 @@ def test_a_copied_course_begins_empty_and_never_posts_to_the_old_one(school: Sch
 def test_the_tool_registers_itself_and_works_once_it_is_activated(
     school: School[Moodle], settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with pytest.MonkeyPatch.context() as patching:
-        folder = tmp_path_factory.mktemp("other-moodle")
-        with moodle_school(settings, folder, patching, is_registered=False) as other:
-            done = other.registers_itself()
-            rule = other.layer.rule(M20DynamicRegistration)
-            assert (rule.exercised, rule.refused, rule.harms) == (1, 0, [])
-            school.layer.rule(M20DynamicRegistration).exercised = rule.exercised
-            assert "Registered" in done.text or "registered" in done.text
-            with other.database.across_tenants() as connection:
-                (registration,) = list_registrations(connection)
-                deployments = list_deployments(connection, registration.id)
-            assert (registration.issuer, registration.family) == (other.lms.issuer, "moodle")
-            assert [deployment.status for deployment in deployments] == ["ACTIVE"]
+    folder = tmp_path_factory.mktemp("other-moodle")
+    with (
+        pytest.MonkeyPatch.context() as patching,
+        moodle_school(settings, folder, patching, is_registered=False) as other,
+    ):
+        other.registers_itself()
+        other.is_activated()
+        with other.database.across_tenants() as connection:
+            deployments = list_deployments(connection, other.registration.id)
+        other.adds_quiz()
+        delivered = other.delivers(other.answers("mateo", fraction=0.5))
+    assert (other.registration.issuer, other.registration.family) == (other.lms.issuer, "moodle")
+    assert [deployment.status for deployment in deployments] == ["ACTIVE"]
+    assert delivered.status == "DELIVERED"
+    assert other.layer.harms() == []
+    rule = other.layer.rule(M20DynamicRegistration)
+    assert (rule.exercised, rule.refused) == (1, 0)
+    school.layer.rule(M20DynamicRegistration).exercised = rule.exercised
 
 
 @pytest.mark.usefixtures("_all_of_this_file")
@@ -310,6 +319,4 @@ def _forget_tokens(school: School[Moodle]) -> None:
     """As if the tool had been started anew an hour later."""
     with school.database.across_tenants() as connection:
         connection.execute("DELETE FROM access_tokens")
-    from lti_tool import worker
-
     worker.workbench().delivery._tokens._kept.clear()

@@ -16,9 +16,11 @@ from werkzeug.test import Client, TestResponse
 from lti_tool.practice_lms import create_practice_lms
 from lti_tool.practice_lms.lms import EXTENSION
 from lti_tool.practice_lms.tools import ToolApplication, register_tool
-from tests.platform_rules import canvas as canvas_rules
-from tests.platform_rules import moodle as moodle_rules
-from tests.platform_rules.canvas import CanvasGradebook, CanvasLms, Submission, Taking, canvas
+from tests.platform_rules import canvas as canvas_module
+from tests.platform_rules import canvas_gradebook, canvas_platform, moodle_launches, moodle_services
+from tests.platform_rules.canvas import canvas
+from tests.platform_rules.canvas_gradebook import CanvasGradebook, Submission, Taking
+from tests.platform_rules.canvas_platform import CanvasLms
 from tests.platform_rules.layer import (
     AGS_CLAIM,
     LTI_CLAIM,
@@ -31,7 +33,8 @@ from tests.platform_rules.layer import (
     RuleLayer,
     ScorePost,
 )
-from tests.platform_rules.moodle import Cell, MoodleGradebook, moodle
+from tests.platform_rules.moodle import moodle
+from tests.platform_rules.moodle_services import Cell, MoodleGradebook
 
 AGS = "/services/ags/2/lineitems/7/lineitem"
 SCORE_TYPE = "application/vnd.ims.lis.v1.score+json"
@@ -125,7 +128,7 @@ def auth(lms: Flask, rule: Rule, *, method: str = "GET", **changes: str | None) 
 
 
 def test_m1_an_address_that_lost_its_type_id_is_refused() -> None:
-    client = through(moodle_rules.M1TypeIdStaysInTheQuery())
+    client = through(moodle_services.M1TypeIdStaysInTheQuery())
     assert score(client).status_code == 200
     assert score(client, path=f"{AGS}/scores").status_code == 403
     assert score(client, path=f"{AGS}/scores?type_id=1/scores").status_code == 403
@@ -134,7 +137,7 @@ def test_m1_an_address_that_lost_its_type_id_is_refused() -> None:
 
 @pytest.mark.parametrize("wrong", ["application/json", f"{SCORE_TYPE}; charset=utf-8"])
 def test_m2_another_content_type_is_refused(wrong: str) -> None:
-    client = through(moodle_rules.M2ContentTypeIsExact())
+    client = through(moodle_services.M2ContentTypeIsExact())
     assert score(client).status_code == 200
     answer = client.post(f"{AGS}/scores", data=b"{}", content_type=wrong)
     assert answer.status_code == 400
@@ -145,7 +148,7 @@ def test_m2_another_content_type_is_refused(wrong: str) -> None:
 
 def test_m3_a_teacher_gets_no_grade() -> None:
     gradebook = MoodleGradebook(unenrolled={"12"})
-    client = through(moodle_rules.M3OnlyGradableUsers(gradebook))
+    client = through(moodle_services.M3OnlyGradableUsers(gradebook))
     assert score(client).status_code == 200
     assert [score(client, userId=user).status_code for user in ("3", "12", "1001")] == [400, 400, 400]
 
@@ -153,14 +156,14 @@ def test_m3_a_teacher_gets_no_grade() -> None:
 @pytest.mark.parametrize(("seconds", "status"), [(-1, 409), (0, 409), (0.4, 409), (0.6, 200), (2, 200)])
 def test_m4_a_score_of_the_same_second_is_refused(seconds: float, status: int) -> None:
     gradebook = MoodleGradebook({(7, "11"): Cell(int(NOW.timestamp()), True, "")})
-    client = through(moodle_rules.M4LaterByAWholeSecond(gradebook))
+    client = through(moodle_services.M4LaterByAWholeSecond(gradebook))
     assert score(client, NOW + timedelta(seconds=seconds)).status_code == status
     assert score(client, timestamp="yesterday").status_code == 400
 
 
 def test_m4_a_teachers_edit_moves_the_time() -> None:
     gradebook = MoodleGradebook()
-    client = through(moodle_rules.M4LaterByAWholeSecond(gradebook))
+    client = through(moodle_services.M4LaterByAWholeSecond(gradebook))
     gradebook.teacher_overrides(7, "11", 3, at=NOW.timestamp() + 5)
     assert score(client).status_code == 409
     assert score(client, NOW + timedelta(seconds=6)).status_code == 200
@@ -168,7 +171,7 @@ def test_m4_a_teachers_edit_moves_the_time() -> None:
 
 def test_m5_a_score_that_is_not_final_is_reported_as_clearing() -> None:
     gradebook = MoodleGradebook({(7, "11"): Cell(0, True, "")})
-    rule = moodle_rules.M5OnlyFinalScoresCount(gradebook)
+    rule = moodle_services.M5OnlyFinalScoresCount(gradebook)
     score(through(rule))
     assert rule.harms == []
     score(through(rule), gradingProgress="Pending")
@@ -177,12 +180,12 @@ def test_m5_a_score_that_is_not_final_is_reported_as_clearing() -> None:
 
 def test_m6_an_overridden_grade_is_what_is_read_back() -> None:
     gradebook = MoodleGradebook(overridden={(7, "11"): 3.5})
-    client = through(moodle_rules.M6OverriddenGradeStays(gradebook), results=[{"userId": "11", "resultScore": 8}])
+    client = through(moodle_services.M6OverriddenGradeStays(gradebook), results=[{"userId": "11", "resultScore": 8}])
     assert client.get(f"{AGS}/results").json == [{"userId": "11", "resultScore": 3.5}]
 
 
 def test_m7_lost_feedback_and_markup_are_reported() -> None:
-    rule = moodle_rules.M7CommentIsPlainAndReplaced(MoodleGradebook({(7, "11"): Cell(0, True, "Good.")}))
+    rule = moodle_services.M7CommentIsPlainAndReplaced(MoodleGradebook({(7, "11"): Cell(0, True, "Good.")}))
     client = through(rule)
     score(client)
     assert rule.harms == []
@@ -192,7 +195,7 @@ def test_m7_lost_feedback_and_markup_are_reported() -> None:
 
 
 def test_m8_what_is_no_number_is_refused_and_a_dropped_zero_reported() -> None:
-    rule = moodle_rules.M8ScoreIsRescaled()
+    rule = moodle_services.M8ScoreIsRescaled()
     client = through(rule, results=[{"id": "1", "userId": "11", "comment": "Good.", "resultMaximum": 10}])
     assert score(client, scoreGiven="4").status_code == 400
     assert score(client, scoreGiven=0).status_code == 200
@@ -204,7 +207,7 @@ def test_m8_what_is_no_number_is_refused_and_a_dropped_zero_reported() -> None:
 
 
 def test_m9_half_a_line_item_is_refused_and_a_wiped_tag_reported(lms: Flask) -> None:
-    rule = moodle_rules.M9LineItemIsWrittenWhole()
+    rule = moodle_services.M9LineItemIsWrittenWhole()
     client = Client(RuleLayer(lms, [rule]))
     with lms.extensions[EXTENSION].database.transaction() as connection:
         connection.execute(
@@ -230,7 +233,7 @@ def test_m10_several_columns_take_the_claim_away(lms: Flask) -> None:
             "INSERT INTO line_item (tool_number, activity_id, coupled, label, score_maximum, resource_id, tag)"
             " VALUES (1, 1, 1, 'One', 5, '', ''), (1, 1, 0, 'Two', 5, '', ''), (1, 2, 1, 'Three', 5, '', '')"
         )
-    rule = moodle_rules.M10SeveralColumnsNoClaim()
+    rule = moodle_launches.M10SeveralColumnsNoClaim()
     exchange = Exchange({"REQUEST_METHOD": "GET", "PATH_INFO": "/auth", "wsgi.input": None}, lms.extensions[EXTENSION])
     kept = [_claims(link) for link in ("link-1", "link-2")]
     for claims in kept:
@@ -239,7 +242,7 @@ def test_m10_several_columns_take_the_claim_away(lms: Flask) -> None:
 
 
 def test_m11_pages_are_linked_in_curly_quotes_where_a_limit_is_given(lms: Flask) -> None:
-    rule = moodle_rules.M11PagesOnlyOnRequest()
+    rule = moodle_services.M11PagesOnlyOnRequest()
     layer = RuleLayer(patient(lineitems=[]), [rule])
     layer.app.extensions[EXTENSION] = lms.extensions[EXTENSION]
     client = Client(layer)
@@ -250,7 +253,7 @@ def test_m11_pages_are_linked_in_curly_quotes_where_a_limit_is_given(lms: Flask)
 
 
 def test_m12_the_roster_is_nowhere_else(lms: Flask) -> None:
-    layer = RuleLayer(patient(memberships={}), [moodle_rules.M12RosterPathHasCapitals()])
+    layer = RuleLayer(patient(memberships={}), [moodle_services.M12RosterPathHasCapitals()])
     layer.app.extensions[EXTENSION] = lms.extensions[EXTENSION]
     client = Client(layer)
     assert client.get("/services/coursesection/2/memberships").status_code == 400
@@ -261,7 +264,7 @@ def test_m12_the_roster_is_nowhere_else(lms: Flask) -> None:
     "wrong", ["http://localhost:9/launch/", "http://localhost:9/launch?quiz=1", "http://evil/launch"]
 )
 def test_m13_another_redirect_uri_ends_on_a_page(lms: Flask, wrong: str) -> None:
-    assert auth(lms, moodle_rules.M13RedirectUriIsExact(), redirect_uri=wrong).status_code == 404
+    assert auth(lms, moodle_launches.M13RedirectUriIsExact(), redirect_uri=wrong).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -277,13 +280,13 @@ def test_m13_another_redirect_uri_ends_on_a_page(lms: Flask, wrong: str) -> None
 )
 def test_m13_other_faults_come_back_in_a_form(lms: Flask, name: str, value: str | None, error: str) -> None:
     changes: dict[str, Any] = {name: value}
-    answer = auth(lms, moodle_rules.M13RedirectUriIsExact(), **changes)
+    answer = auth(lms, moodle_launches.M13RedirectUriIsExact(), **changes)
     assert f'name="error" value="{error}"' in answer.text
     assert 'action="http://localhost:9/launch"' in answer.text
 
 
 def test_m14_a_hint_that_was_touched_is_refused(lms: Flask) -> None:
-    rule = moodle_rules.M14HintComesBackUnaltered()
+    rule = moodle_launches.M14HintComesBackUnaltered()
     opened = Response(status=302, headers={"Location": "http://localhost:9/login?iss=x&lti_message_hint=h"})
     exchange = Exchange({"REQUEST_METHOD": "GET", "PATH_INFO": "/as/ada/tools/1/choose", "wsgi.input": None}, None)
     rule.change_answer(exchange, opened)
@@ -295,14 +298,14 @@ def test_m14_a_hint_that_was_touched_is_refused(lms: Flask) -> None:
 
 
 def test_m15_a_posted_authentication_request_loses_its_session(lms: Flask) -> None:
-    rule = moodle_rules.M15AuthenticationRequestIsAGet()
+    rule = moodle_launches.M15AuthenticationRequestIsAGet()
     assert "repost" in auth(lms, rule, method="POST").text
     assert auth(lms, rule, repost="1").status_code == 303
     assert rule.refused == 2
 
 
 def test_m16_scopes_that_are_not_permitted_give_no_token() -> None:
-    rule = moodle_rules.M16ScopesAreAskedFor()
+    rule = moodle_services.M16ScopesAreAskedFor()
     rule.permitted = frozenset({"a"})
     client = through(rule, token={"access_token": "t", "expires_in": 99})
     assert client.post("/token", data={"scope": "b c"}).json == {"error": "invalid_scope"}
@@ -311,7 +314,7 @@ def test_m16_scopes_that_are_not_permitted_give_no_token() -> None:
 
 def test_m17_a_key_that_is_not_published_gives_no_token(lms: Flask, httpserver: Any) -> None:
     httpserver.expect_request("/jwks").respond_with_json({"keys": [{"kid": "known"}]})
-    rule = moodle_rules.M17ToolKeysAreKept()
+    rule = moodle_services.M17ToolKeysAreKept()
     with lms.extensions[EXTENSION].database.transaction() as connection:
         connection.execute("UPDATE tool SET jwks_url = ?", (httpserver.url_for("/jwks"),))
     layer = RuleLayer(patient(), [rule])
@@ -325,7 +328,7 @@ def test_m17_a_key_that_is_not_published_gives_no_token(lms: Flask, httpserver: 
 
 
 def test_m18_an_answer_without_the_session_key_is_refused_and_one_without_column_reported() -> None:
-    rule = moodle_rules.M18ContentItemReturn()
+    rule = moodle_launches.M18ContentItemReturn()
     client = through(rule)
     items = {"https://purl.imsglobal.org/spec/lti-dl/claim/content_items": [{"title": "Q", "custom": {"a": "1\n2"}}]}
     token = jwt.encode(items, "k" * 32, algorithm="HS256")
@@ -336,14 +339,14 @@ def test_m18_an_answer_without_the_session_key_is_refused_and_one_without_column
 
 
 def test_m19_and_m23_take_away_what_the_teacher_or_moodle_does_not_give() -> None:
-    accepts = moodle_rules.M19AcceptGrades()
+    accepts = moodle_launches.M19AcceptGrades()
     accepts.accepts = False
     claims = _claims("link-1")
     exchange = Exchange({"REQUEST_METHOD": "GET", "PATH_INFO": "/as/ada/tools/1/choose", "wsgi.input": None}, None)
     accepts.change_claims(exchange, claims)
     assert claims[AGS_CLAIM] == {"scope": ["other"]}
     opened = Response(status=302, headers={"Location": "http://t/login?iss=x&lti_storage_target=_parent"})
-    moodle_rules.M23NoStorageTarget().change_answer(exchange, opened)
+    moodle_launches.M23NoStorageTarget().change_answer(exchange, opened)
     assert opened.headers["Location"] == "http://t/login?iss=x"
 
 
@@ -359,7 +362,7 @@ def test_m19_and_m23_take_away_what_the_teacher_or_moodle_does_not_give() -> Non
     ],
 )
 def test_m20_an_application_that_lacks_something_is_refused(changes: dict[str, Any], reason: str) -> None:
-    rule = moodle_rules.M20DynamicRegistration()
+    rule = moodle_launches.M20DynamicRegistration()
     client = through(rule, **{"openid-configuration": {PLATFORM_CONFIGURATION: {}}})
     assert client.post("/register", json=COMPLETE).status_code == 200
     answer = client.post("/register", json=COMPLETE | changes)
@@ -370,14 +373,14 @@ def test_m20_an_application_that_lacks_something_is_refused(changes: dict[str, A
 
 
 def test_m21_an_assertion_for_another_address_is_refused(lms: Flask) -> None:
-    layer = RuleLayer(patient(), [moodle_rules.M21IssuerHasAPath()])
+    layer = RuleLayer(patient(), [moodle_launches.M21IssuerHasAPath()])
     layer.app.extensions[EXTENSION] = lms.extensions[EXTENSION]
     for audience, status in (("http://127.0.0.1:9/token", 200), ("http://127.0.0.1:9", 400)):
         assertion = jwt.encode({"aud": audience}, "k" * 32, algorithm="HS256")
         assert Client(layer).post("/token", data={"client_assertion": assertion}).status_code == status
 
 
-@pytest.mark.parametrize("rule", [moodle_rules.M22UserAgentIsNeeded, canvas_rules.C23UserAgentIsNeeded])
+@pytest.mark.parametrize("rule", [moodle_services.M22UserAgentIsNeeded, canvas_platform.C23UserAgentIsNeeded])
 @pytest.mark.parametrize("path", ["/jwks", "/token", f"{AGS}/scores", "/services/CourseSection/2/memberships"])
 def test_m22_and_c23_a_nameless_client_is_refused(rule: type[Rule], path: str) -> None:
     client = through(rule())
@@ -385,10 +388,10 @@ def test_m22_and_c23_a_nameless_client_is_refused(rule: type[Rule], path: str) -
     assert client.post(path, headers=AGENT).status_code == 200
 
 
-@pytest.mark.parametrize("kind", [moodle_rules.M24CourseCopy, canvas_rules.C16CourseCopy])
+@pytest.mark.parametrize("kind", [moodle_launches.M24CourseCopy, canvas_platform.C16CourseCopy])
 def test_m24_and_c16_a_copy_has_other_ids(kind: Callable[[], Any]) -> None:
     rule = kind()
-    rule.copy = moodle_rules.CourseCopy(
+    rule.copy = moodle_launches.CourseCopy(
         context_id="9", title="Copy", resource_link_id="new", line_item_url="http://new"
     )
     claims = _claims("link-1")
@@ -417,7 +420,7 @@ def _claims(link: str) -> dict[str, Any]:
 def _canvas_lms(lms: Flask) -> CanvasLms:
     made = lms.extensions[EXTENSION]
     return CanvasLms(
-        issuer=canvas_rules.ISSUER,
+        issuer=canvas_platform.ISSUER,
         school="https://school.example",
         sign_in="https://sso.example",
         database=made.database,
@@ -427,7 +430,7 @@ def _canvas_lms(lms: Flask) -> CanvasLms:
 
 
 def test_c1_the_sign_in_host_leads_on_and_the_school_has_no_keys(lms: Flask) -> None:
-    layer = RuleLayer(patient(), [canvas_rules.C1IssuerIsShared()])
+    layer = RuleLayer(patient(), [canvas_platform.C1IssuerIsShared()])
     layer.app.extensions[EXTENSION] = _canvas_lms(lms)
     client = Client(layer)
     led = client.get("/auth?state=s", base_url="https://sso.example")
@@ -437,9 +440,9 @@ def test_c1_the_sign_in_host_leads_on_and_the_school_has_no_keys(lms: Flask) -> 
 
 
 def test_c2_to_c6_change_who_and_where_somebody_is() -> None:
-    account, people = canvas_rules.C2DeploymentOfAnAccount(), canvas_rules.C5PeopleAreAnonymous()
+    account, people = canvas_platform.C2DeploymentOfAnAccount(), canvas_platform.C5PeopleAreAnonymous()
     account.account = "2:abc"
-    roles = canvas_rules.C6RolesOfAssistantsAndTestStudents(assistants={"14"}, test_students={"15"})
+    roles = canvas_platform.C6RolesOfAssistantsAndTestStudents(assistants={"14"}, test_students={"15"})
     exchange = Exchange({"REQUEST_METHOD": "GET", "PATH_INFO": "/as/ada/tools/1/choose", "wsgi.input": None}, None)
     assistant, tester = _claims("link-1"), _claims("link-1") | {"sub": "15"}
     for rule in (account, people, roles):
@@ -450,8 +453,8 @@ def test_c2_to_c6_change_who_and_where_somebody_is() -> None:
     assert [role.rpartition("#")[2] for role in assistant[f"{LTI_CLAIM}roles"]] == ["Instructor", "TeachingAssistant"]
     assert tester[f"{LTI_CLAIM}roles"][-1].endswith("#TestUser")
     opened = Response(status=302, headers={"Location": "http://t/login?iss=x&lti_deployment_id=1"})
-    canvas_rules.C3LoginNamesDeployment().change_answer(exchange, opened)
-    canvas_rules.C4StorageTargetIsAlwaysThere().change_answer(exchange, opened)
+    canvas_platform.C3LoginNamesDeployment().change_answer(exchange, opened)
+    canvas_platform.C4StorageTargetIsAlwaysThere().change_answer(exchange, opened)
     location = opened.headers["Location"]
     assert "lti_deployment_id" not in location
     assert "&deployment_id=1" in location
@@ -460,8 +463,8 @@ def test_c2_to_c6_change_who_and_where_somebody_is() -> None:
 
 @pytest.mark.parametrize(("milliseconds", "status"), [(-1, 400), (0, 200), (1, 200)])
 def test_c7_a_score_before_the_result_is_refused(milliseconds: int, status: int) -> None:
-    result = canvas_rules.CanvasResult(1, 1, "", NOW)
-    client = through(canvas_rules.C7NotBeforeTheResult(CanvasGradebook(results={(7, "11"): result})))
+    result = canvas_gradebook.CanvasResult(1, 1, "", NOW)
+    client = through(canvas_gradebook.C7NotBeforeTheResult(CanvasGradebook(results={(7, "11"): result})))
     answer = score(client, NOW + timedelta(milliseconds=milliseconds))
     assert answer.status_code == status
     assert score(client, timestamp="2026-11-23T10:00:00").status_code == 400  # no zone
@@ -469,7 +472,7 @@ def test_c7_a_score_before_the_result_is_refused(milliseconds: int, status: int)
 
 def test_c8_strangers_missing_maxima_and_attempts_beyond_the_last_are_refused() -> None:
     gradebook = CanvasGradebook(submissions={(7, "12"): Submission(attempts=1, allowed_attempts=1)}, removed={"13"})
-    client = through(canvas_rules.C8StudentsWithAttemptsLeft(gradebook))
+    client = through(canvas_gradebook.C8StudentsWithAttemptsLeft(gradebook))
     assert score(client).status_code == 200
     assert [score(client, userId=user).status_code for user in ("3", "13")] == [422, 422]
     assert score(client, scoreMaximum=None).status_code == 422
@@ -480,7 +483,7 @@ def test_c8_strangers_missing_maxima_and_attempts_beyond_the_last_are_refused() 
 
 
 def test_c9_a_submission_in_the_future_is_refused() -> None:
-    client = through(canvas_rules.C9NotSubmittedInTheFuture(CanvasGradebook()))
+    client = through(canvas_gradebook.C9NotSubmittedInTheFuture(CanvasGradebook()))
     soon, later = (datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (30, 90))
     assert score(client, submission={"submittedAt": soon.isoformat()}).status_code == 200
     assert score(client, submission={"submittedAt": later.isoformat()}).status_code == 400
@@ -497,7 +500,7 @@ def test_c9_a_submission_in_the_future_is_refused() -> None:
     ],
 )
 def test_c10_preserving_writes_nothing_and_pending_clears(changes: dict[str, Any], written: bool, harm: str) -> None:
-    rule = canvas_rules.C10PreserveScore(CanvasGradebook())
+    rule = canvas_gradebook.C10PreserveScore(CanvasGradebook())
     taking = _taking(Submission(score=2, grader="tool"), **changes)
     rule.take(taking)
     assert taking.writes_score is written
@@ -507,7 +510,8 @@ def test_c10_preserving_writes_nothing_and_pending_clears(changes: dict[str, Any
 
 def test_c11_and_c21_tell_a_lost_score_and_an_overwritten_one() -> None:
     protecting, staying = (
-        kind(CanvasGradebook()) for kind in (canvas_rules.C11PrioritizeNonToolGrade, canvas_rules.C21TeachersGradeStays)
+        kind(CanvasGradebook())
+        for kind in (canvas_gradebook.C11PrioritizeNonToolGrade, canvas_gradebook.C21TeachersGradeStays)
     )
     for grader, protects in (("teacher", True), ("teacher", False), ("tool", True), ("tool", False)):
         taking = _taking(Submission(score=2, grader=grader), prioritize_non_tool_grade=protects)
@@ -519,7 +523,7 @@ def test_c11_and_c21_tell_a_lost_score_and_an_overwritten_one() -> None:
 
 
 def test_c12_a_comment_that_comes_twice_is_reported() -> None:
-    rule = canvas_rules.C12EveryCommentIsKept(CanvasGradebook())
+    rule = canvas_gradebook.C12EveryCommentIsKept(CanvasGradebook())
     submission = Submission()
     rule.take(_taking(submission))
     assert rule.harms == []
@@ -529,7 +533,7 @@ def test_c12_a_comment_that_comes_twice_is_reported() -> None:
 
 
 def test_c13_lateness_goes_by_the_submission() -> None:
-    rule = canvas_rules.C13LateBySubmission(CanvasGradebook(due_at=NOW))
+    rule = canvas_gradebook.C13LateBySubmission(CanvasGradebook(due_at=NOW))
     early, late, missing = (
         Submission(submitted_at=NOW),
         Submission(submitted_at=NOW + timedelta(seconds=1)),
@@ -542,7 +546,7 @@ def test_c13_lateness_goes_by_the_submission() -> None:
 
 
 def test_c14_an_unknown_submission_type_is_dropped() -> None:
-    rule = canvas_rules.C14SpeedGraderOpensTheSubmission(CanvasGradebook())
+    rule = canvas_gradebook.C14SpeedGraderOpensTheSubmission(CanvasGradebook())
     kept = Submission()
     rule.take(
         _taking(kept, submission_type="basic_lti_launch", submission_data="https://tool.example/launch?attempt=1")
@@ -560,11 +564,13 @@ def test_c15_a_coupled_column_is_not_deleted(lms: Flask) -> None:
             "INSERT INTO line_item (id, tool_number, coupled, label, score_maximum, resource_id, tag)"
             " VALUES (7, 1, 1, 'Quiz', 5, '', '')"
         )
-    assert Client(RuleLayer(lms, [canvas_rules.C15CoupledColumnsStay()])).delete(f"{AGS}?type_id=1").status_code == 401
+    assert (
+        Client(RuleLayer(lms, [canvas_platform.C15CoupledColumnsStay()])).delete(f"{AGS}?type_id=1").status_code == 401
+    )
 
 
 def test_c17_throttling_says_so_and_passes() -> None:
-    rule = canvas_rules.C17Throttle()
+    rule = canvas_platform.C17Throttle()
     rule.script = [403, 429, None]
     client = through(rule)
     answers = [score(client) for _ in range(4)]
@@ -577,16 +583,16 @@ def test_c17_throttling_says_so_and_passes() -> None:
     ("changes", "status"),
     [
         ({}, 200),
-        ({f"{canvas_rules.CANVAS}privacy_level": "all"}, 422),
+        ({f"{canvas_gradebook.CANVAS}privacy_level": "all"}, 422),
         ({"messages": []}, 422),
         ({"messages": [{"type": "LtiDeepLinkingRequest"}]}, 422),
         ({"messages": [{"type": "LtiDeepLinkingRequest", "placements": ["somewhere"]}]}, 422),
     ],
 )
 def test_c18_applications_name_placements_and_bear_a_token(changes: dict[str, Any], status: int) -> None:
-    client = through(canvas_rules.C18DynamicRegistration(), register={TOOL_CONFIGURATION: {"deployment_id": "1"}})
+    client = through(canvas_platform.C18DynamicRegistration(), register={TOOL_CONFIGURATION: {"deployment_id": "1"}})
     message = {"type": "LtiDeepLinkingRequest", "placements": ["link_selection"]}
-    tool = {f"{canvas_rules.CANVAS}privacy_level": "anonymous", "messages": [message]} | changes
+    tool = {f"{canvas_gradebook.CANVAS}privacy_level": "anonymous", "messages": [message]} | changes
     bearer = {"Authorization": "Bearer t"}
     answer = client.post("/register", json=COMPLETE | {TOOL_CONFIGURATION: tool}, headers=bearer)
     assert answer.status_code == status
@@ -596,7 +602,7 @@ def test_c18_applications_name_placements_and_bear_a_token(changes: dict[str, An
 
 
 def test_c22_people_come_twice_and_after_they_left(lms: Flask) -> None:
-    layer = RuleLayer(patient(memberships={"members": []}), [canvas_rules.C22RosterRepeatsPeople()])
+    layer = RuleLayer(patient(memberships={"members": []}), [canvas_platform.C22RosterRepeatsPeople()])
     layer.app.extensions[EXTENSION] = lms.extensions[EXTENSION]
     first, second = (Client(layer).get(f"/services/CourseSection/2/memberships?page={page}") for page in (1, 2))
     assert first.json == {"members": []}
@@ -605,7 +611,7 @@ def test_c22_people_come_twice_and_after_they_left(lms: Flask) -> None:
 
 
 def test_c24_header_names_change_their_case() -> None:
-    rule = canvas_rules.C24HeadersChangeCase()
+    rule = canvas_platform.C24HeadersChangeCase()
     client = through(rule)
     names = [[name for name, _ in client.get("/jwks").headers] for _ in range(2)]
     assert "content-type" in names[0]
@@ -632,13 +638,13 @@ def test_every_row_has_a_rule_or_a_reason(lms: Flask) -> None:
     assert moodle_rows == {f"M{number}" for number in range(1, 25)}
     assert canvas_rows | {"C19", "C20"} == {f"C{number}" for number in range(1, 25)}
     for row in ("C19", "C20"):
-        assert f"\n{row} " in (canvas_rules.__doc__ or "")
+        assert f"\n{row} " in (canvas_module.__doc__ or "")
 
 
 def test_every_rule_is_tested_here() -> None:
     tested = " ".join(name for name in globals() if name.startswith("test_"))
     spans = {f"c{number}" for number in range(2, 7)}  # test_c2_to_c6
-    for module in (moodle_rules, canvas_rules):
+    for module in (moodle_launches, moodle_services, canvas_gradebook, canvas_platform):
         for name, kind in vars(module).items():
             if isinstance(kind, type) and issubclass(kind, Rule) and kind.row and kind.__module__ == module.__name__:
                 row = kind.row.lower()
@@ -646,7 +652,7 @@ def test_every_rule_is_tested_here() -> None:
 
 
 def _extension(**values: Any) -> dict[str, Any]:
-    return {canvas_rules.EXTENSION: values}
+    return {canvas_gradebook.EXTENSION: values}
 
 
 def _taking(submission: Submission, **changes: Any) -> Taking:
