@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,17 +12,15 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from config.settings import Settings
-from lti_tool.gradebook import outbox
+from lti_tool.gradebook import outbox, tasks
 from lti_tool.gradebook.ags import LINE_ITEM_READ_SCOPE, LINE_ITEM_SCOPE, SCORE_SCOPE
-from lti_tool.gradebook.column_store import list_untended_placements
 from lti_tool.gradebook.columns import Columns
 from lti_tool.gradebook.errors import PermissionMissing
 from lti_tool.launch.launches import GradebookServices
 from lti_tool.launch.platforms import add_platform
-from lti_tool.launch.tokens import TokenSource
-from lti_tool.platform_http import PlatformHttp, client
-from lti_tool.secrets import app_secret
+from lti_tool.platform_http import client
 from lti_tool.submissions import views
+from lti_tool.worker import TEND_COLUMN, Workbench
 from tests.course_actors import Course, Page, Person
 from tests.fake_platform import _launch_database, database_url
 
@@ -79,6 +78,7 @@ class Gradebook:
     course: Course
     lms: ColumnServer
     columns: Columns
+    woken: list[tuple[str, int, int]]
 
     def services(self, *scopes: str) -> GradebookServices:
         granted = scopes or (SCORE_SCOPE, LINE_ITEM_SCOPE)
@@ -101,11 +101,12 @@ class Gradebook:
         return row[0]
 
     def is_swept(self) -> bool:
-        """What a sweep and the workers that it wakes do; whether there was anything."""
-        with self.course.database.across_tenants() as connection:
-            untended = list_untended_placements(connection, may_score=SCORE_SCOPE)
+        """What a sweep and the workers that it wakes for columns do; whether it woke any."""
+        tasks.sweep()
+        untended = [(registration, link) for name, registration, link in self.woken if name == TEND_COLUMN]
+        self.woken.clear()
         for registration_id, link_id in untended:
-            self.columns.tend(registration_id, link_id)
+            tasks.tend_column(registration_id, link_id)
         return bool(untended)
 
     def waits_ten_minutes(self) -> None:
@@ -118,7 +119,9 @@ class Gradebook:
 
 
 @pytest.fixture
-def gradebook(course: Course, httpserver: HTTPServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Gradebook:
+def gradebook(
+    course: Course, httpserver: HTTPServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Gradebook]:
     monkeypatch.setattr(client, "_FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: None)
     known = course.registration
@@ -133,9 +136,13 @@ def gradebook(course: Course, httpserver: HTTPServer, settings: Settings, monkey
             deployment_ids=["1"],
         )
     course.has_quiz()
-    http = PlatformHttp(settings)
-    columns = Columns(course.database, http, TokenSource(http, course.database, app_secret(settings)))
-    return Gradebook(course, ColumnServer(httpserver), columns)
+    woken: list[tuple[str, int, int]] = []
+    bench = Workbench(settings)
+    monkeypatch.setattr(tasks, "workbench", lambda: bench)
+    monkeypatch.setattr(tasks, "wake", lambda name, *ids: True)
+    monkeypatch.setattr(tasks, "wake_each", lambda name, found: woken.extend((name, *row) for row in found))
+    yield Gradebook(course, ColumnServer(httpserver), bench.delivery.columns, woken)
+    bench.database.close()
 
 
 def press(person: Person) -> Page:
@@ -231,9 +238,9 @@ def test_the_sweep_finds_a_column_for_scores_that_wait(gradebook: Gradebook) -> 
     gradebook.student_is_graded()
     assert gradebook.is_swept()
     assert gradebook.link()["line_item_url"] == url
-    with gradebook.course.database.across_tenants() as connection:
-        assert len(outbox.list_attempts_without_delivery(connection)) == 1
     assert not gradebook.is_swept()
+    with gradebook.course.database.across_tenants() as connection:
+        assert len(outbox.list_due_deliveries(connection)) == 1, "the next sweep queued the score"
 
 
 def test_the_sweep_makes_no_column_and_asks_every_ten_minutes(gradebook: Gradebook) -> None:
