@@ -5,7 +5,7 @@
 // of its page, which such browsers allow where they allow no storage, so that reload and back find it.
 // docs/decisions/0006-launch-without-cookies.md
 //
-// This runs before the page is shown: history must not change under somebody's first click, which would be lost.
+// This runs before the page is shown, so that the first click is already one that takes the token along.
 "use strict";
 
 (() => {
