@@ -257,3 +257,33 @@ def test_the_key_set_does_not_wait_for_somebody_who_makes_a_key(database: Databa
             assert app.test_client().get("/lti/jwks.json").status_code == 200
     finally:
         app.extensions["mlquiz"].database.close()
+
+
+def test_two_hundred_messages_signed_while_keys_rotate_can_all_be_verified(
+    database: Database, settings: Settings
+) -> None:
+    signing(database)
+    pass_time(database, 24 * 40)
+    app = create_app(settings)
+    used: set[str] = set()
+
+    def sign_and_verify(number: int) -> bool:
+        with database.across_tenants() as connection:
+            key = keys.signing_key(connection, SECRET)
+        message = jwt.encode({"sub": str(number)}, key.private_key, algorithm="RS256", headers={"kid": key.kid})
+        used.add(key.kid)
+        fetched = jwt.PyJWKSet.from_dict(app.test_client().get("/lti/jwks.json").get_json())
+        return jwt.decode(message, fetched[key.kid].key, algorithms=["RS256"])["sub"] == str(number)
+
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            verified = []
+            # Overlap: whoever signed with the old key a moment ago is still believed after the new one took over.
+            for batch, hours in enumerate((0, 24.1, 0.5, 0.1)):
+                verified += [pool.submit(sign_and_verify, 50 * batch + number) for number in range(50)]
+                pass_time(database, hours)
+                rotated(database)
+            assert all(each.result() for each in verified)
+    finally:
+        app.extensions["mlquiz"].database.close()
+    assert signing(database) in used
