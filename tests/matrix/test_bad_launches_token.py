@@ -141,8 +141,23 @@ def test_bad_launch_32_critical_extensions(scene: Scene) -> None:
         lambda message: "=".join(_parts(message)),
         lambda message: "..",
         lambda message: f"{_parts(message)[0]}=.{_parts(message)[1]}.{_parts(message)[2]}",
+        # Found by the fuzz: the signature was decoded with padding or without.
+        lambda message: f"{message.signed()}==",
+        lambda message: f"{message.signed()}\n",
     ],
-    ids=["jwe", "jwe_in_three", "nested", "two", "four", "one", "no_dots", "dots", "padded"],
+    ids=[
+        "jwe",
+        "jwe_in_three",
+        "nested",
+        "two",
+        "four",
+        "one",
+        "no_dots",
+        "dots",
+        "padded_header",
+        "padded_signature",
+        "line_break",
+    ],
 )
 def test_bad_launch_33_a_token_that_is_not_three_plain_parts(scene: Scene, make: Make) -> None:
     scene.assert_refused(scene.launch_with(make), 400, "LTI-TOKEN-FORM")
