@@ -151,7 +151,8 @@ def _returns_to_the_platform(claims: dict[str, Any], expected: Expected) -> bool
     address = settings.get("deep_link_return_url") if isinstance(settings, dict) else None
     if not isinstance(address, str) or re.search(r"[\s\"'<>\\]|[^\x21-\x7e]", address):
         return False
-    return re.match(re.escape(expected.issuer) + r"(?![^/?#])", address) is not None
+    # Scheme and host are the same in any case (RFC 3986 section 6.2.2.1).
+    return re.match(re.escape(expected.issuer) + r"(?![^/?#])", address, re.IGNORECASE) is not None
 
 
 def teaches(roles: list[str]) -> bool:
