@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from lti_tool.launch.id_token import LEEWAY_SECONDS
-from tests.fuzz.messages import Edit, Form, edited
+from tests.fuzz.faults import Edit
+from tests.fuzz.messages import Form, edited
 from tests.fuzz.oracle import LTI, Expected, may_launch, teaches
 from tests.matrix.scene import Scene
 from tests.platforms.matrix_platform import PlatformMessage

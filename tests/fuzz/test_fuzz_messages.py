@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 
 from tests.fuzz.amount import EXAMPLES, amount
+from tests.fuzz.faults import DEEP_LINKING, LAUNCH, Edit, edits
 from tests.fuzz.launching import Launcher
-from tests.fuzz.messages import DEEP_LINKING, LAUNCH, Edit, edits
 from tests.matrix.scene import Scene
 
 pytestmark = pytest.mark.timeout(3600)
