@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 import psycopg
@@ -27,10 +28,10 @@ def pytest_report_header() -> str:
     """Which LTI library is tested; it stops the run where that is not the one that was asked for."""
     wanted = os.environ.get("MLQUIZ_LTI_LIBRARY", "pylti1p3")
     folder = Path(pylti1p3.__file__).parent.parent
-    found = [path.name for path in folder.glob(f"{wanted}-*.dist-info")]
+    found = [each for each in distributions(path=[str(folder)]) if each.name.lower() == wanted]
     if not found:
         pytest.exit(f"{wanted} was asked for, but pylti1p3 comes from {folder}", returncode=4)
-    return f"LTI library: {found[0].removesuffix('.dist-info')}"
+    return f"LTI library: {found[0].name} {found[0].version}"
 
 
 @pytest.fixture(autouse=True)
