@@ -67,6 +67,10 @@ class PracticePlatform(MatrixPlatform):
             return f"{page}/tools/{self._tool_number}/choose"
         return f"{page}/activities/{self._activity.id}/open"
 
+    def review_url(self, user_id: str) -> str:
+        """What the gradebook opens for the instructor: the submission of a student."""
+        return f"{self.registration.issuer}/as/ada/activities/{self._activity.id}/submissions/{user_id}/open"
+
     def stop(self) -> None:
         """End the server and its thread."""
         self._browser.close()
