@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections import Counter
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -14,7 +18,8 @@ from babel.messages.pofile import read_po
 from bs4 import BeautifulSoup
 
 import lti_tool
-from lti_tool.errors import NotAllowed, Refused
+from lti_tool.errors import NotAllowed, Refused, Unusable
+from lti_tool.submissions.store import MAX_ANSWER_CHARACTERS, save_draft
 from tests.course_actors import Course
 
 PACKAGE = Path(lti_tool.__file__).parent
@@ -35,15 +40,50 @@ def sentences() -> set[str]:
 
 
 def refusals() -> list[type[Refused]]:
-    """All classes of refusals that a student may meet."""
-    for module in ("launch.errors", "questions.errors", "submissions.store"):
-        import_module(f"lti_tool.{module}")
+    """All classes of refusals, whoever meets them."""
+    for file in [*PACKAGE.rglob("errors.py"), PACKAGE / "submissions" / "store.py"]:
+        import_module(".".join([PACKAGE.name, *file.relative_to(PACKAGE).with_suffix("").parts]))
     classes, waiting = [], [Refused]
     while waiting:
         each = waiting.pop()
         classes.append(each)
         waiting.extend(each.__subclasses__())
-    return classes
+    return [each for each in classes if each.__module__.startswith(PACKAGE.name)]
+
+
+def sentences_given_where_it_is_refused() -> set[str]:
+    """What is not a class's own sentence, but stands where the refusal is raised: ``student_text="…"``."""
+    given = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.keyword(arg="student_text" | "instructor_text", value=ast.Constant(value=str(text))):
+                    given.add(text)
+                case ast.Assign(
+                    targets=[ast.Attribute(attr="student_text" | "instructor_text")],
+                    value=ast.Constant(value=str(text)),
+                ):
+                    given.add(text)
+                case _:
+                    pass
+    return given
+
+
+def sentences_about_a_long_answer() -> set[str]:
+    """They name the limit, so they are there only once one has run into it (which is before the database is asked)."""
+    with pytest.raises(Unusable) as refusal:
+        save_draft(Mock(spec_set=()), attempt_id=1, question_id=1, answer="a" * (MAX_ANSWER_CHARACTERS + 1))
+    return {refusal.value.student_text, refusal.value.instructor_text}
+
+
+def sentences_of_refusals() -> set[str]:
+    of_classes = {text for each in refusals() for text in (each.student_text, each.instructor_text)}
+    return of_classes | sentences_given_where_it_is_refused() | sentences_about_a_long_answer()
+
+
+def places(sentence: str) -> Counter[str]:
+    """The places that are filled: ``%(name)s`` by the server, ``{name}`` by scripts; and the literal ``%%``."""
+    return Counter(re.findall(r"%\(\w+\)\w|\{\w+\}|%%", sentence))
 
 
 def test_every_sentence_of_a_page_is_translated(korean: Catalog) -> None:
@@ -56,13 +96,35 @@ def test_every_sentence_of_a_page_is_translated(korean: Catalog) -> None:
 
 
 def test_what_a_student_is_told_of_a_refusal_is_translated(korean: Catalog) -> None:
-    assert len(refusals()) > 10
+    assert len(refusals()) > 40
     assert [each.__name__ for each in refusals() if each.student_text not in korean] == []
 
 
-def test_places_for_numbers_are_the_same_in_both_languages(korean: Catalog) -> None:
-    faults = [str(error) for message in korean if message.id for error in message.check()]
-    assert faults == []
+def test_what_an_instructor_or_administrator_is_told_of_a_refusal_is_translated(korean: Catalog) -> None:
+    assert [each.__name__ for each in refusals() if each.instructor_text not in korean] == []
+
+
+def test_what_is_told_where_it_is_refused_is_translated(korean: Catalog) -> None:
+    given = sentences_given_where_it_is_refused()
+    assert given
+    assert [text for text in given | sentences_about_a_long_answer() if text not in korean] == []
+
+
+def test_no_sentence_stays_that_no_source_has(korean: Catalog) -> None:
+    """A sentence left over is one that was changed in the sources and lost its Korean."""
+    known = {message.id if isinstance(message.id, str) else message.id[0] for message in korean if message.id}
+    assert known - sentences() - sentences_of_refusals() == set()
+    assert not korean.obsolete
+
+
+def test_places_to_fill_are_the_same_in_both_languages(korean: Catalog) -> None:
+    assert [str(error) for message in korean if message.id for error in message.check()] == []
+    differing = []
+    for message in korean:
+        english = message.id if isinstance(message.id, str) else message.id[-1]  # the plural names its number
+        translated = [message.string] if isinstance(message.string, str) else message.string or ()
+        differing += [english for each in translated if english and places(each) != places(english)]
+    assert differing == []
 
 
 def test_braces_that_scripts_fill_stay(korean: Catalog) -> None:
