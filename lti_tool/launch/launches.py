@@ -138,7 +138,7 @@ def launch_from_claims(
         context_title=one_line(claims.context.title or claims.context.label or ""),
         resource_link_id=link.id if link else None,
         resource_link_title=one_line(link.title or "") if link else "",
-        quiz_id=_quiz_id(custom, claims.target_link_uri or ""),
+        quiz_id=_quiz_id(custom, "" if _is_own_choice(claims, role, registration) else claims.target_link_uri or ""),
         target_link_uri=claims.target_link_uri or target_link_uri,
         ags=_gradebook_services(claims.ags),
         deep_linking=_deep_linking(claims.deep_linking, role, registration) if is_deep_linking else None,
@@ -210,6 +210,18 @@ def _quiz_id(custom: Mapping[str, str], target_link_uri: str) -> UUID | None:
         except ValueError:
             continue
     return None
+
+
+def _is_own_choice(claims: IdTokenClaims, role: Role, registration: Registration) -> bool:
+    """Whether a student may have made up the address of this launch.
+
+    Canvas launches any address of a tool for whoever may see the course (external_tools/retrieve?url=…). Such a launch
+    has no placement but the course's own, whose id is that of the course: there only instructors choose a quiz, or
+    students would answer one outside of its placement, as often as they like.
+    """
+    if registration.family != "canvas" or role is Role.INSTRUCTOR or claims.resource_link is None:
+        return False
+    return claims.context is not None and claims.resource_link.id == claims.context.id
 
 
 def _attempt_id(target_link_uri: str) -> int | None:

@@ -6,6 +6,7 @@ and wait for approval unless they were named when the platform was added.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,9 @@ from lti_tool.errors import NotConfigured
 
 FAMILIES = ("moodle", "canvas", "other")
 MAX_NAME = 200
+MAX_PENDING = 50
+# A host as browsers write it; whatever else stands there could be read as more than a host in a header.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +70,9 @@ def origin_of(url: str) -> str:
         port = parts.port
     except ValueError:
         return ""
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(parts.hostname or ""):
         return ""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + ("" if port in (None, default) else f":{port}")
 
@@ -175,6 +179,23 @@ def add_platform(
     return get_registration(connection, registration_id)
 
 
+def is_client_elsewhere(connection: Connection, *, issuer: str, client_id: str) -> bool:
+    """Whether another issuer knows us under this client id.
+
+    Our assertions to a platform that chose it would open the services of the other one as well, where that does not
+    look whom an assertion is for: Moodle's token.php looks at subject and signature only.
+    """
+    return bool(
+        fetch_value(
+            connection,
+            "SELECT EXISTS (SELECT 1 FROM registrations r JOIN platforms p ON p.id = r.platform_id"
+            " WHERE r.client_id = %s AND p.issuer <> %s)",
+            client_id,
+            issuer,
+        )
+    )
+
+
 def disable_registration(connection: Connection, registration_id: int) -> None:
     """Refuse logins, launches and open sessions of a registration from now on; adding it again enables it."""
     connection.execute("UPDATE registrations SET disabled_at = now() WHERE id = %s", (registration_id,))
@@ -207,11 +228,15 @@ def list_deployments(connection: Connection, registration_id: int) -> list[Deplo
 
 
 def add_pending_deployment(connection: Connection, registration_id: int, deployment_id: str) -> None:
-    """Note a deployment that a verified launch named, for the administrator to approve; known ones stay as they are."""
+    """Note a deployment that a verified launch named, for the administrator to approve; known ones stay as they are.
+
+    No more than fifty wait at a time, so that a platform cannot fill the table and the administrator's page.
+    """
     connection.execute(
-        "INSERT INTO deployments (registration_id, deployment_id) VALUES (%s, %s)"
+        "INSERT INTO deployments (registration_id, deployment_id) SELECT %s, %s"
+        " WHERE (SELECT count(*) FROM deployments WHERE registration_id = %s AND status = 'PENDING') < %s"
         " ON CONFLICT (registration_id, deployment_id) DO NOTHING",
-        (registration_id, deployment_id),
+        (registration_id, deployment_id, registration_id, MAX_PENDING),
     )
 
 

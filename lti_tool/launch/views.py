@@ -48,6 +48,8 @@ from lti_tool.web import error_page, services
 __all__ = ["blueprint", "check_csrf", "csrf_token", "current_session", "register", "with_session"]
 
 LOGINS_PER_MINUTE = 900
+#: So many leave a row in the trail, of one address, or of one login; the log has them all.
+REFUSALS_PER_MINUTE = 900
 _LOGO = Path(__file__).with_name("logo.svg")
 _Parameters = ParamSpec("_Parameters")
 _log = structlog.get_logger(__name__)
@@ -61,13 +63,16 @@ class LaunchServices:
 
     key_sets: KeySets
     login_limit: MinuteLimit
+    refusal_limit: MinuteLimit
 
 
 def register(app: Flask) -> None:
     """Add the launch's addresses to the app, and ``csrf_token()`` to its templates."""
     common = app.extensions["mlquiz"]
     app.extensions["mlquiz.launch"] = LaunchServices(
-        key_sets=KeySets(common.database, PlatformHttp(common.settings)), login_limit=MinuteLimit(LOGINS_PER_MINUTE)
+        key_sets=KeySets(common.database, PlatformHttp(common.settings)),
+        login_limit=MinuteLimit(LOGINS_PER_MINUTE),
+        refusal_limit=MinuteLimit(REFUSALS_PER_MINUTE),
     )
     app.register_blueprint(blueprint)
     app.wsgi_app = FormOpens(app.wsgi_app)
@@ -85,12 +90,17 @@ def _audited(view: Callable[_Parameters, ResponseReturnValue]) -> Callable[_Para
         except LaunchRefused as error:
             access.allow_any_frame()
             # A flood must not fill the table as well.
-            if not isinstance(error, TooManyLogins):
+            if not isinstance(error, TooManyLogins) and _launch_services().refusal_limit.allows(_who_was_refused()):
                 with _of_this_launch() as connection:
                     _record(connection, error.code, detail=error.log_detail)
             raise
 
     return audited
+
+
+def _who_was_refused() -> str:
+    nonce_hash: bytes | None = g.get("launch_nonce_hash")
+    return nonce_hash.hex() if nonce_hash else request.remote_addr or ""
 
 
 def _of_this_launch() -> AbstractContextManager[Connection]:

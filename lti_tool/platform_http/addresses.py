@@ -15,6 +15,8 @@ from lti_tool.platform_http.answers import AddressNotAllowed, shown
 
 CONNECT_SECONDS = 3.05
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Inside a network although ipaddress calls them global: site-local addresses, and those of special services.
+_INSIDE = tuple(ipaddress.ip_network(each) for each in ("fec0::/10", "192.0.0.0/24", "168.63.129.16/32"))
 
 
 def check_url(url: str, *, allow_private: bool) -> None:
@@ -26,7 +28,8 @@ def check_url(url: str, *, allow_private: bool) -> None:
         raise AddressNotAllowed("the address cannot be read") from error
     if parts.scheme not in ({"http", "https"} if allow_private else {"https"}):
         raise AddressNotAllowed(f"{shown(url)}: only https is allowed")
-    if not parts.hostname or parts.username is not None or parts.password is not None:
+    # A backslash ends the host for urllib3, and is part of it for urlsplit: they would mean different hosts.
+    if not parts.hostname or parts.username is not None or parts.password is not None or "\\" in url:
         raise AddressNotAllowed(f"{shown(url)}: not an address of a platform")
 
 
@@ -39,7 +42,8 @@ def is_public(address: str) -> bool:
             embedded = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
         if embedded is not None:
             return is_public(str(embedded))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    is_inside = any(ip in network for network in _INSIDE)
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not is_inside
 
 
 class CheckingAdapter(HTTPAdapter):

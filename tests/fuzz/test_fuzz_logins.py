@@ -88,6 +88,7 @@ def test_fuzzed_logins_lead_to_the_registered_platform_or_nowhere(
         sent = _changed(asked, drawn)
         address = own_address if has_own_address else "/lti/login"
         scene.app.extensions["mlquiz.launch"].login_limit._counts.clear()
+        scene.app.extensions["mlquiz.launch"].refusal_limit._counts.clear()
         before, logins_before = scene.before, _logins(scene)
         if method == "GET":
             response = scene.browser.get(f"{address}?{urlencode(sent)}")

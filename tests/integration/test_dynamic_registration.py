@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 from config.settings import Settings
 from lti_tool import create_app, observability
 from lti_tool.db import Database, fetch_value
-from lti_tool.launch.platforms import Registration, list_deployments, list_registrations
+from lti_tool.launch.platforms import Registration, add_platform, list_deployments, list_registrations
 from lti_tool.launch.registration.canvas import developer_key
 from lti_tool.launch.registration.invitations import (
     create_invitation,
@@ -635,6 +635,25 @@ def test_bad_launch_66_a_platform_cannot_take_over_a_known_registration(
     assert after.disabled_at is not None
     assert replace(after, disabled_at=None) == before
     assert sorted(invitation_statuses(database)) == ["OPEN", "USED"]
+
+
+def test_bad_launch_66_a_platform_cannot_take_the_client_id_of_another(
+    moodle: RegisteringPlatform, client: FlaskClient, invite: Invite, database: Database
+) -> None:
+    """Moodle does not look at whom an assertion is for: one for the second would open the gradebooks of the first."""
+    with database.across_tenants() as connection:
+        add_platform(
+            connection,
+            issuer="https://victim.example.edu",
+            client_id=moodle.client_id,
+            auth_login_url="https://victim.example.edu/mod/lti/auth.php",
+            auth_token_url="https://victim.example.edu/mod/lti/token.php",
+            jwks_url="https://victim.example.edu/mod/lti/certs.php",
+        )
+    response = moodle.registers(client, invite())
+    assert (response.status_code, "LTI-REG-KNOWN" in response.text) == (400, True)
+    assert [each.issuer for each in registrations(database)] == ["https://victim.example.edu"]
+    assert invitation_statuses(database) == ["OPEN"]
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,18 @@ def test_adding_a_platform_again_changes_its_addresses(platform: FakePlatform, d
     assert [(each.deployment_id, each.status) for each in deployments] == [("7", "ACTIVE"), ("9", "ACTIVE")]
 
 
+def test_a_platform_can_have_fifty_deployments_waiting_and_no_more(platform: FakePlatform, database: Database) -> None:
+    known = platform.registration
+    with database.transaction(known.id) as connection:
+        before = len(platforms.list_deployments(connection, known.id))
+        for number in range(60):
+            platforms.add_pending_deployment(connection, known.id, f"invented-{number}")
+        assert len(platforms.list_deployments(connection, known.id)) == before + 50
+        platforms.disable_deployment(connection, known.id, "invented-0")
+        platforms.add_pending_deployment(connection, known.id, "next")
+        assert platforms.find_deployment(connection, known.id, "next") is not None
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -337,6 +349,9 @@ def test_an_answer_without_a_token_is_an_error(
         "https://[::1]/",
         "https://[::ffff:10.0.0.1]/",
         "https://0.0.0.0/",
+        # urlsplit reads one host here, urllib3 another.
+        "https://evil.example\\.instructure.com/",
+        "https://evil.example\\@instructure.com/",
     ],
 )
 def test_ssrf_addresses_are_refused_before_anything_is_sent(strict_http: PlatformHttp, url: str) -> None:
@@ -377,6 +392,9 @@ def test_ssrf_a_name_that_leads_inside_is_refused_when_connecting(
         ("2002:a00:1::", False),
         ("64:ff9b::a00:1", False),
         ("ff02::1", False),
+        ("fec0::1", False),
+        ("192.0.0.192", False),
+        ("168.63.129.16", False),
     ],
 )
 def test_which_addresses_are_public(address: str, expected: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from flask.testing import FlaskClient
 from config.settings import Settings
 from lti_tool.db import Database, fetch_value
 from lti_tool.launch import platforms
+from lti_tool.launch.rates import MinuteLimit
 from lti_tool.launch.sessions import LaunchSession, find_session
 from lti_tool.launch.views import csrf_token, current_session, with_session
 from tests.fake_platform import (
@@ -461,3 +463,28 @@ def test_the_landing_page_and_the_logo_are_there(client: FlaskClient) -> None:
     logo = client.get("/lti/logo.svg")
     assert logo.content_type == "image/svg+xml"
     assert logo.text.startswith("<svg")
+
+
+# Floods -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_flood_of_refused_launches_does_not_fill_the_trail(
+    platform: FakePlatform, app: Flask, client: FlaskClient, database: Database
+) -> None:
+    common = app.extensions["mlquiz.launch"]
+    app.extensions["mlquiz.launch"] = replace(common, refusal_limit=MinuteLimit(5))
+    statuses = {client.post("/lti/launch", data={"state": "made up", "id_token": "x"}).status_code for _ in range(20)}
+    assert (statuses, events(database)) == ({401}, ["LTI-STATE"] * 5)
+    # Each login has a share of its own, so that a flood hides nobody else's refusal.
+    asked = platform.logged_in(client)
+    for _ in range(20):
+        assert platform.post(client, "no token", asked["state"]).status_code == 400
+    assert events(database)[5:] == ["LTI-TOKEN-FORM"] * 5
+
+
+@pytest.mark.parametrize("host", ["例え.example", "a.example;script-src-elem https:", "a.example,https:"])
+def test_a_gradebook_address_that_no_header_can_hold_is_refused(
+    platform: FakePlatform, client: FlaskClient, database: Database, host: str
+) -> None:
+    response = platform.launch(client, **{AGS: {"scope": [], "lineitems": f"https://{host}/items"}})
+    assert (response.status_code, events(database)) == (400, ["LTI-CLAIM"])

@@ -19,7 +19,7 @@ from lti_tool.db import Database
 from lti_tool.embedded.postgres import EmbeddedPostgres
 from lti_tool.launch import platforms
 from lti_tool.launch.rates import MinuteLimit
-from lti_tool.launch.views import LOGINS_PER_MINUTE
+from lti_tool.launch.views import LOGINS_PER_MINUTE, REFUSALS_PER_MINUTE
 from tests.conftest import owner_conninfo_for
 from tests.fake_platform import _launch_database, client
 from tests.matrix.rows import documented_rows, row_of
@@ -87,7 +87,9 @@ def app(settings: Settings, _apps: list[Flask]) -> Flask:
     if not _apps:
         _apps.append(create_app(settings))
     kept = _apps[0].extensions["mlquiz.launch"]
-    _apps[0].extensions["mlquiz.launch"] = replace(kept, login_limit=MinuteLimit(LOGINS_PER_MINUTE))
+    _apps[0].extensions["mlquiz.launch"] = replace(
+        kept, login_limit=MinuteLimit(LOGINS_PER_MINUTE), refusal_limit=MinuteLimit(REFUSALS_PER_MINUTE)
+    )
     return _apps[0]
 
 

@@ -276,10 +276,45 @@ def test_which_addresses_may_receive_content(url: str, family: str, expected: bo
         ("urn:uuid:1", ""),
         ("https://", ""),
         ("https://a.example:x/", ""),
+        # What a header would read as more than a host, or cannot hold.
+        ("https://a.example;script-src-elem https:/x", ""),
+        ("https://a.example,https:/", ""),
+        ("https://a\x01b/", ""),
+        ("https://evil.example\\.a.example/", ""),
+        ("https://例え.example/", ""),
     ],
 )
 def test_origins(url: str, origin: str) -> None:
     assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    ("family", "role", "link_id", "is_taken"),
+    [
+        ("canvas", "Learner", "course", False),
+        ("canvas", "Instructor", "course", True),
+        ("canvas", "Learner", "placement", True),
+        ("moodle", "Learner", "course", True),
+    ],
+)
+def test_a_student_of_canvas_cannot_choose_a_quiz_by_an_address(
+    family: str, role: str, link_id: str, is_taken: bool
+) -> None:
+    quiz_id = uuid4()
+    address = f"{BASE}/lti/launch?quiz={quiz_id}"
+    claims = claims_from_json(
+        make_claims(
+            **{
+                f"{LTI}/target_link_uri": address,
+                f"{LTI}/roles": [f"{V2}/membership#{role}"],
+                f"{LTI}/context": {"id": "course"},
+                f"{LTI}/resource_link": {"id": link_id},
+            }
+        )
+    )
+    registration = make_registration(family=family)
+    launch = launch_from_claims(claims, registration=registration, target_link_uri=address, base_url=BASE)
+    assert launch.quiz_id == (quiz_id if is_taken else None)
 
 
 def test_text_of_a_platform_becomes_one_harmless_line() -> None:

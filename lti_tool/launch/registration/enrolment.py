@@ -10,7 +10,7 @@ from uuid import uuid4
 from psycopg import Connection
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from lti_tool.launch.platforms import PlatformWrong, Registration, add_platform
+from lti_tool.launch.platforms import PlatformWrong, Registration, add_platform, is_client_elsewhere
 from lti_tool.launch.registration.application import TOOL_CONFIGURATION, application
 from lti_tool.launch.registration.configuration import PlatformConfiguration
 from lti_tool.launch.registration.errors import (
@@ -76,6 +76,8 @@ def enrol(
     body = application(platform, base_url=base_url, login_key=login_key, wants_names=invitation.wants_names)
     answer = _applied(http, platform.registration_url, json.dumps(body).encode(), token)
     deployment_id = answer.tool_configuration.deployment_id or answer.deployment_id
+    if is_client_elsewhere(connection, issuer=platform.issuer, client_id=answer.client_id):
+        raise ClientKnown("the platform answered with the client id that another platform gave")
     try:
         registration = add_platform(
             connection,

@@ -172,4 +172,4 @@ class ClientKnown(RegistrationRefused):
 
     code = "LTI-REG-KNOWN"
     student_text = "Your learning platform answered with the name of an older registration, which stays as it is."
-    instructor_text = "The client id is registered at this issuer already; nothing was changed."
+    instructor_text = "The client id is registered here already, for this platform or another; nothing was changed."
