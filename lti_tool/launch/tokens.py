@@ -21,7 +21,7 @@ from psycopg import Connection
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lti_tool.db import Database, fetch_one
-from lti_tool.launch.keys import signing_key
+from lti_tool.launch.keys import SigningKey, signing_key
 from lti_tool.launch.platforms import Registration
 from lti_tool.platform_http import PlatformHttp, PlatformRefused, PlatformResponse
 from lti_tool.secrets import cipher
@@ -82,7 +82,7 @@ class TokenSource:
 
         Raises :class:`~lti_tool.platform_http.PlatformError`.
         """
-        return self._requested(registration, _cache_key(registration, scopes)[1]).text
+        return self._requested(registration, _cache_key(registration, scopes)[1], self._signing_key()).text
 
     def drop(self, registration: Registration, scopes: Iterable[str], token: str) -> None:
         """Forget a token that the platform no longer takes, unless somebody replaced it already."""
@@ -99,13 +99,15 @@ class TokenSource:
 
     def _shared(self, registration: Registration, scopes: tuple[str, ...]) -> _KeptToken:
         """The token that another process stored, or a new one, stored for the others. One process asks at a time."""
+        # Before the transaction: whoever waits for a platform holds one connection, and no second one.
+        key = self._signing_key()
         with self._database.transaction(registration.id) as connection:
             _lock(connection, (registration.id, scopes))
             stored = _find_token(connection, scopes)
             text = self._decrypted(stored) if stored is not None else None
             if stored is not None and text is not None:
                 return _KeptToken(text=text, good_until=time.monotonic() + stored.seconds_left)
-            kept = self._requested(registration, scopes)
+            kept = self._requested(registration, scopes, key)
             connection.execute(
                 # clock_timestamp(): the transaction began before the platform answered.
                 "INSERT INTO access_tokens (registration_id, scopes, token_encrypted, expires_at)"
@@ -128,11 +130,11 @@ class TokenSource:
         except InvalidToken:
             return None
 
-    def _requested(self, registration: Registration, scopes: tuple[str, ...]) -> _KeptToken:
+    def _requested(self, registration: Registration, scopes: tuple[str, ...], key: SigningKey) -> _KeptToken:
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": self._assertion(registration),
+            "client_assertion": _assertion(registration, key),
             "scope": " ".join(scopes),
         }
         asked_at = time.monotonic()
@@ -144,19 +146,22 @@ class TokenSource:
         answer = _token_answer(response)
         return _KeptToken(text=answer.access_token, good_until=asked_at + answer.expires_in - _EARLY_SECONDS)
 
-    def _assertion(self, registration: Registration) -> str:
+    def _signing_key(self) -> SigningKey:
         with self._database.across_tenants() as connection:
-            key = signing_key(connection, self._secret)
-        now = int(time.time())
-        claims = {
-            "iss": registration.client_id,
-            "sub": registration.client_id,
-            "aud": registration.auth_token_url,
-            "iat": now,
-            "exp": now + _ASSERTION_SECONDS,
-            "jti": secrets.token_urlsafe(24),
-        }
-        return jwt.encode(claims, key.private_key, algorithm="RS256", headers={"kid": key.kid})
+            return signing_key(connection, self._secret)
+
+
+def _assertion(registration: Registration, key: SigningKey) -> str:
+    now = int(time.time())
+    claims = {
+        "iss": registration.client_id,
+        "sub": registration.client_id,
+        "aud": registration.auth_token_url,
+        "iat": now,
+        "exp": now + _ASSERTION_SECONDS,
+        "jti": secrets.token_urlsafe(24),
+    }
+    return jwt.encode(claims, key.private_key, algorithm="RS256", headers={"kid": key.kid})
 
 
 def _cache_key(registration: Registration, scopes: Iterable[str]) -> _CacheKey:

@@ -308,6 +308,16 @@ def test_twenty_workers_share_one_token_request(
     assert len(endpoint.forms) == 1
 
 
+def test_whoever_waits_for_a_token_holds_one_connection(
+    http: PlatformHttp, endpoint: TokenEndpoint, platform: FakePlatform, database: Database
+) -> None:
+    small = Database(database.conninfo, max_connections=1)
+    try:
+        assert TokenSource(http, small, SECRET).get(platform.registration, [SCORE])
+    finally:
+        small.close()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
