@@ -93,5 +93,15 @@ def is_slow(seconds: float) -> Callable[[dict[str, Any]], None]:
     return answer
 
 
+def is_slow_and_then_fails(seconds: float, status: int = 503) -> Callable[[dict[str, Any]], Response]:
+    """Keep the sender waiting, then take nothing."""
+
+    def answer(body: dict[str, Any]) -> Response:
+        time.sleep(seconds)
+        return Response("busy", status)
+
+    return answer
+
+
 def _json(content: object, media_type: str = "application/json") -> Response:
     return Response(json.dumps(content), 200, content_type=media_type)

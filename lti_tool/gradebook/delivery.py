@@ -8,6 +8,7 @@ result back before it sends again, so no comment is posted twice.
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -21,7 +22,8 @@ from lti_tool.gradebook import outbox
 from lti_tool.gradebook.ags import AgsClient, Result, Score
 from lti_tool.gradebook.columns import Columns
 from lti_tool.gradebook.comment import comment_text
-from lti_tool.gradebook.errors import StaleTimestamp
+from lti_tool.gradebook.errors import ServiceAway, StaleTimestamp
+from lti_tool.gradebook.patience import Patience
 from lti_tool.launch.launches import LAUNCH_PATH
 from lti_tool.launch.platforms import get_registration
 from lti_tool.launch.tokens import TokenSource
@@ -47,9 +49,18 @@ class Delivery:
         self._http = PlatformHttp(settings)
         self._tokens = TokenSource(self._http, database, app_secret(settings))
         self.columns = Columns(database, self._http, self._tokens)
+        self._patience = Patience()
 
     def deliver(self, registration_id: int, delivery_id: int) -> None:
-        """One try for one row. Afterwards it is delivered, parked with a reason, or due again later."""
+        """One try for one row. Afterwards it is delivered, parked with a reason, or due again later.
+
+        While its platform is left alone the row stays as it is, for the sweep.
+        """
+        with self._patience.turn(registration_id) as may_ask:
+            if may_ask:
+                self._deliver(registration_id, delivery_id)
+
+    def _deliver(self, registration_id: int, delivery_id: int) -> None:
         with self._database.transaction(registration_id) as connection:
             if not outbox.begin_delivery(connection, delivery_id):
                 return
@@ -59,11 +70,17 @@ class Delivery:
             work = outbox.lock_delivery(connection, delivery_id)
             if work is None:
                 return
+            began_at = time.monotonic()
             try:
                 self._send(connection, work)
             except ServiceError as error:
                 self._record_failure(connection, work, error)
+                if isinstance(error, ServiceAway):
+                    self._patience.note_silence(registration_id, seconds=time.monotonic() - began_at)
+                else:
+                    self._patience.note_answer(registration_id)
             else:
+                self._patience.note_answer(registration_id)
                 outbox.record_delivered(connection, work.id)
                 _log.info("delivered", delivery_id=work.id, attempt_id=work.attempt_id, tries=work.tries)
 

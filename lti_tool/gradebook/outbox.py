@@ -147,11 +147,14 @@ def release_deliveries(connection: Connection, attempt_ids: Sequence[int]) -> li
 
 
 def list_due_deliveries(connection: Connection, limit: int = 500) -> list[tuple[int, int]]:
-    """(registration, delivery) of what is due, oldest first: what the sweep wakes."""
+    """(registration, delivery) of what is due: what the sweep wakes.
+
+    Registrations in turn, the oldest of each first: one with very many due keeps no other waiting.
+    """
     return connection.execute(
         """
         SELECT registration_id, id FROM deliveries WHERE status = 'QUEUED' AND due_at <= now()
-        ORDER BY due_at LIMIT %s
+        ORDER BY row_number() OVER (PARTITION BY registration_id ORDER BY due_at), due_at LIMIT %s
         """,
         (limit,),
     ).fetchall()

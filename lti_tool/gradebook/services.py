@@ -5,6 +5,7 @@ AGS 2.0 and NRPS 2.0 are called the same way; LTI security framework 1.0 section
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
@@ -20,6 +21,8 @@ from lti_tool.launch.tokens import TokenSource
 from lti_tool.platform_http import AddressNotAllowed, PlatformError, PlatformHttp, PlatformRefused, PlatformResponse
 
 MAX_PAGES = 20
+# All pages together; a page has its own limit besides.
+MAX_LIST_SECONDS = 20.0
 # Pages are as long as this where the platform lets us choose; Moodle has no pages at all without it.
 PAGE_LENGTH = "100"
 
@@ -37,8 +40,11 @@ class ServiceClient:
         self._tokens = tokens
 
     def _pages(self, url: str, scopes: tuple[str, ...], accept: str) -> Iterator[PlatformResponse]:
-        """The pages of a list, at most 20."""
+        """The pages of a list, at most 20, within 20 seconds: whoever waits holds a thread that others need."""
+        deadline = time.monotonic() + MAX_LIST_SECONDS
         for _ in range(MAX_PAGES):
+            if time.monotonic() > deadline:
+                raise ServiceAway("The LMS takes too long to list what was asked for.")
             response = self._got(url, scopes, accept)
             yield response
             following = next_page(response)

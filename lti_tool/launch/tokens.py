@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lti_tool.db import Database, fetch_one
 from lti_tool.launch.keys import SigningKey, signing_key
 from lti_tool.launch.platforms import Registration
-from lti_tool.platform_http import PlatformHttp, PlatformRefused, PlatformResponse
+from lti_tool.platform_http import PlatformHttp, PlatformRefused, PlatformResponse, PlatformUnreachable
 from lti_tool.secrets import cipher
 
 _ASSERTION_SECONDS = 300
@@ -62,6 +62,7 @@ class TokenSource:
         self._secret = secret
         self._cipher = cipher(secret, "access tokens")
         self._kept: dict[_CacheKey, _KeptToken] = {}
+        self._silent_at: dict[_CacheKey, float] = {}
         self._locks: defaultdict[_CacheKey, threading.Lock] = defaultdict(threading.Lock)
 
     def get(self, registration: Registration, scopes: Iterable[str]) -> str:
@@ -70,12 +71,23 @@ class TokenSource:
         Raises :class:`~lti_tool.platform_http.PlatformError`: unreachable, or refused with the platform's reason.
         """
         key = _cache_key(registration, scopes)
+        waits_since = time.monotonic()
         with self._locks[key]:
             kept = self._kept.get(key)
             if kept is None or kept.good_until <= time.monotonic():
-                kept = self._shared(registration, key[1])
-                self._kept[key] = kept
+                if self._silent_at.get(key, 0.0) > waits_since:
+                    raise PlatformUnreachable("the token endpoint did not answer a moment ago")
+                kept = self._new(registration, key)
             return kept.text
+
+    def _new(self, registration: Registration, key: _CacheKey) -> _KeptToken:
+        try:
+            kept = self._kept[key] = self._shared(registration, key[1])
+        except PlatformUnreachable:
+            # Those in line behind us would only wait as long again, one after the other.
+            self._silent_at[key] = time.monotonic()
+            raise
+        return kept
 
     def newly_asked(self, registration: Registration, scopes: Iterable[str]) -> str:
         """A token that is asked for now, whatever is kept, and is not kept: to see whether the platform gives one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -12,10 +13,11 @@ from pytest_httpserver import HTTPServer
 
 from config import Settings
 from lti_tool.gradebook import outbox as rows
+from lti_tool.gradebook import patience
 from lti_tool.gradebook.delivery import Delivery
 from lti_tool.launch.platforms import add_platform
 from tests.course_actors import Course, Person
-from tests.scripted_gradebook import ScriptedGradebook, is_slow, keeps_and_then_fails, refuses
+from tests.scripted_gradebook import ScriptedGradebook, is_slow, is_slow_and_then_fails, keeps_and_then_fails, refuses
 
 
 @dataclass
@@ -308,6 +310,59 @@ def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -
         1,
         Decimal("4.5"),
     )
+
+
+def test_a_platform_that_keeps_workers_waiting_is_left_alone_for_a_while(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "SLOW_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.5)
+    outbox.gradebook.script = [is_slow_and_then_fails(0.2)]
+    delivery_id = outbox.answers()
+    outbox.delivers(delivery_id)
+    outbox.makes_due()
+    outbox.delivers(delivery_id)
+    status, tries, _ = outbox.state(delivery_id)
+    assert (status, tries, len(outbox.gradebook.scores)) == ("QUEUED", 1, 1)
+    time.sleep(0.6)
+    outbox.delivers(delivery_id)
+    assert outbox.state(delivery_id)[:2] == ("DELIVERED", 2)
+
+
+def test_after_a_pause_a_platform_is_asked_by_one_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.0)
+    who = patience.Patience()
+    with who.turn(1) as first, who.turn(1) as second:
+        assert (first, second) == (True, True)
+    who.note_silence(1, seconds=0.1)
+    with who.turn(1) as first, who.turn(1) as second:
+        assert (first, second) == (True, True), "a quick failure holds up nobody"
+    who.note_silence(1, seconds=20)
+    with who.turn(1) as first, who.turn(1) as second, who.turn(2) as other:
+        assert (first, second, other) == (True, False, True)
+    with who.turn(1) as again:
+        assert again
+        who.note_answer(1)
+    with who.turn(1) as first, who.turn(1) as second:
+        assert (first, second) == (True, True)
+
+
+def test_a_registration_with_many_scores_due_keeps_no_other_waiting(outbox: Outbox) -> None:
+    course = outbox.course
+    delivery_id = outbox.answers()
+    busy = Course.open(course.app, course.database, school="busy")
+    busy.has_quiz()
+    Outbox(busy, outbox.delivery, outbox.gradebook, busy.learner()).answers()
+    with busy.transaction() as connection:
+        connection.execute(
+            "INSERT INTO deliveries (line_item_url, user_id, attempt_id, version, score_given, score_maximum,"
+            " submitted_at, due_at) SELECT line_item_url, user_id, attempt_id, version + n, score_given,"
+            " score_maximum, submitted_at, now() - interval '1 day' FROM deliveries, generate_series(1, 20) AS n"
+        )
+    with course.database.across_tenants() as connection:
+        due = rows.list_due_deliveries(connection, 10)
+    assert len(due) == 10
+    assert (course.registration.id, delivery_id) in due
 
 
 def test_grading_the_next_attempt_does_not_wait_for_an_lms_that_hangs(outbox: Outbox) -> None:

@@ -318,6 +318,34 @@ def test_whoever_waits_for_a_token_holds_one_connection(
         small.close()
 
 
+def test_an_endpoint_that_hangs_keeps_those_in_line_waiting_once(
+    settings: Settings, httpserver: HTTPServer, platform: FakePlatform, database: Database
+) -> None:
+    asked: list[float] = []
+
+    def hangs(request: Request) -> Response:
+        asked.append(time.monotonic())
+        time.sleep(1)
+        return Response("{}")
+
+    httpserver.expect_request("/token.php", method="POST").respond_with_handler(hangs)
+    tokens = TokenSource(PlatformHttp(settings, read_seconds=0.5), database, SECRET)
+    start = Barrier(4)
+
+    def ask(_: int) -> str:
+        start.wait()
+        with pytest.raises(PlatformUnreachable) as failure:
+            tokens.get(platform.registration, [SCORE])
+        return str(failure.value)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, range(4)))
+    assert len(asked) == 1
+    with pytest.raises(PlatformUnreachable):
+        tokens.get(platform.registration, [SCORE])
+    assert len(asked) == 2, "whoever comes later asks again"
+
+
 @pytest.mark.parametrize(
     "answer",
     [

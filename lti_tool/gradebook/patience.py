@@ -1,0 +1,57 @@
+"""Platforms that are left alone for a while: one whose answers do not come must not hold up everybody else's scores."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+#: A failure that took longer than this held a thread that other platforms wait for.
+SLOW_SECONDS = 5.0
+#: How long nobody asks then; afterwards one at a time, until an answer comes.
+PAUSE_SECONDS = 60.0
+
+
+class Patience:
+    """Who may be asked now. One instance serves all threads of a process; what it knows is gone with the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paused_until: dict[int, float] = {}
+        self._asked: set[int] = set()
+
+    @contextmanager
+    def turn(self, registration_id: int) -> Iterator[bool]:
+        """Whether this registration's platform may be asked, for the time of the block.
+
+        Any number at once while it answers, nobody while it is left alone, then one at a time.
+        """
+        may_ask = self._begin(registration_id)
+        try:
+            yield may_ask
+        finally:
+            if may_ask:
+                with self._lock:
+                    self._asked.discard(registration_id)
+
+    def note_answer(self, registration_id: int) -> None:
+        """It answered, or refused at once: others may ask again."""
+        with self._lock:
+            self._paused_until.pop(registration_id, None)
+
+    def note_silence(self, registration_id: int, *, seconds: float) -> None:
+        """It kept somebody waiting for so long and then brought nothing."""
+        if seconds > SLOW_SECONDS:
+            with self._lock:
+                self._paused_until[registration_id] = time.monotonic() + PAUSE_SECONDS
+
+    def _begin(self, registration_id: int) -> bool:
+        with self._lock:
+            until = self._paused_until.get(registration_id)
+            if until is None:
+                return True
+            if time.monotonic() < until or registration_id in self._asked:
+                return False
+            self._asked.add(registration_id)
+            return True
