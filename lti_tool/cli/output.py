@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 
 import click
 from rich.console import Console
@@ -35,14 +36,19 @@ class Commands(click.Group):
 
 def complain(text: str, *, style: str = "yellow") -> None:
     """Say something on standard error, where it disturbs no program that reads the output."""
-    complaints.print(Text(text, style=style), soft_wrap=True)
+    complaints.print(Text(_harmless(text), style=style), soft_wrap=True)
 
 
 def say(text: str) -> None:
     """Print a line as it is: what people type or paste must neither be wrapped nor coloured."""
-    click.echo(text)
+    click.echo(_harmless(text))
 
 
 def say_json(facts: object) -> None:
     """Print facts for a program."""
     click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+
+
+def _harmless(text: str) -> str:
+    """Without control characters but ends of lines and tabs: names of platforms must not steer a terminal."""
+    return "".join(each for each in text if each in "\n\t" or unicodedata.category(each) != "Cc")

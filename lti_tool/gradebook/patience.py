@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -55,3 +56,24 @@ class Patience:
                 return False
             self._asked.add(registration_id)
             return True
+
+
+class Turns:
+    """At most ``limit`` at a time for one registration: its platform may take long, the threads are everybody's."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._taken: Counter[int] = Counter()
+
+    @contextmanager
+    def turn(self, registration_id: int) -> Iterator[bool]:
+        """Whether there is a turn, for the time of the block; nobody waits for one."""
+        with self._lock:
+            has_turn = self._taken[registration_id] < self._limit
+            self._taken[registration_id] += has_turn
+        try:
+            yield has_turn
+        finally:
+            with self._lock:
+                self._taken[registration_id] -= has_turn

@@ -5,7 +5,7 @@ Somebody waits for these answers, so they may take 5 seconds each; the page itse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
@@ -17,6 +17,7 @@ from lti_tool.errors import ServiceError
 from lti_tool.gradebook.class_list import ClassList, ClassLists, class_list_of
 from lti_tool.gradebook.columns import Columns
 from lti_tool.gradebook.errors import PermissionMissing, ServiceAway
+from lti_tool.gradebook.patience import Turns
 from lti_tool.gradebook.views import blueprint, link_id_of
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
@@ -24,6 +25,8 @@ from lti_tool.launch.tokens import TokenSource
 from lti_tool.platform_http import PlatformHttp
 
 _READ_SECONDS = 5.0
+# Pages of one school that wait for its platform: the others share what is left of the server's threads.
+_AT_A_TIME = 2
 _EXTENSION = "mlquiz.gradebook"
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +37,7 @@ class GradebookServices:
 
     class_lists: ClassLists
     columns: Columns
+    turns: Turns
 
 
 @blueprint.record_once
@@ -42,7 +46,9 @@ def _prepare(state: BlueprintSetupState) -> None:
     http = PlatformHttp(common.settings, read_seconds=_READ_SECONDS)
     tokens = TokenSource(http, common.database, common.secret)
     state.app.extensions[_EXTENSION] = GradebookServices(
-        class_lists=ClassLists(common.database, http, tokens), columns=Columns(common.database, http, tokens)
+        class_lists=ClassLists(common.database, http, tokens),
+        columns=Columns(common.database, http, tokens),
+        turns=Turns(_AT_A_TIME),
     )
 
 
@@ -52,7 +58,10 @@ def class_parts(launch_id: UUID) -> ResponseReturnValue:
     """The part about who has not answered yet; asks the platform if it is time to."""
     if _class_list().state == "DUE":
         _ask_for_class()
-    return render_template("gradebook/_class_parts.html", class_list=_class_list())
+    class_list = _class_list()
+    if class_list.state == "DUE":  # there was no turn: the page looks again in a moment
+        class_list = replace(class_list, state="AWAITED")
+    return render_template("gradebook/_class_parts.html", class_list=class_list)
 
 
 @blueprint.post("/results/class")
@@ -70,7 +79,10 @@ def create_column(launch_id: UUID) -> ResponseReturnValue:
     session = current_session()
     notice = "column"
     try:
-        _services().columns.provide(session.registration_id, link_id_of(session))
+        with _services().turns.turn(session.registration_id) as has_turn:
+            if not has_turn:
+                raise ServiceAway("The LMS is being asked by others at this moment.")
+            _services().columns.provide(session.registration_id, link_id_of(session))
     except ServiceError as error:
         _log.warning("no gradebook column", resource_link_id=session.resource_link_id, error=str(error))
         if isinstance(error, PermissionMissing):
@@ -93,8 +105,11 @@ def _class_list() -> ClassList:
 
 def _ask_for_class() -> None:
     session = current_session()
-    if session.memberships_url is not None:
-        _services().class_lists.ask(session.registration_id, session.context_id, session.memberships_url)
+    if session.memberships_url is None:
+        return
+    with _services().turns.turn(session.registration_id) as has_turn:
+        if has_turn:
+            _services().class_lists.ask(session.registration_id, session.context_id, session.memberships_url)
 
 
 def _services() -> GradebookServices:

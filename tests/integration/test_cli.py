@@ -337,6 +337,15 @@ def test_addresses_of_this_machine_only_are_not_handed_to_a_real_platform_silent
     assert "PUBLIC_URL is not set" in run(*ADD).stderr
 
 
+def test_names_of_platforms_do_not_steer_the_terminal(run, database: Database) -> None:
+    known = json.loads(run(*ADD, "--json").stdout)["registration_id"]
+    with database.transaction(known) as connection:
+        add_pending_deployment(connection, known, "7\x1b]0;owned\x07\x1b[2J")
+    listed = run("platform", "list").stdout
+    assert "7]0;owned[2J (pending)" in listed
+    assert "\x1b" not in listed
+
+
 def test_no_platform_yet_says_what_to_do(run) -> None:
     assert "platform add" in run("platform", "list").output
 

@@ -215,6 +215,18 @@ def test_what_is_in_the_way_is_said(gradebook: Gradebook, refusal: Response, wor
     assert gradebook.link()["line_item_url"] is None
 
 
+def test_two_pages_of_a_school_at_most_wait_for_its_platform(gradebook: Gradebook) -> None:
+    turns = gradebook.course.app.extensions["mlquiz.gradebook"].turns
+    tenant = gradebook.course.registration.id
+    teacher = gradebook.instructor()
+    with turns.turn(tenant), turns.turn(tenant), turns.turn(tenant + 1) as others:
+        assert others
+        assert "Your LMS did not answer." in press(teacher).text
+        assert gradebook.lms.log == []
+    assert "Your LMS did not answer." not in press(teacher).text
+    assert gradebook.link()["line_item_url"] is not None
+
+
 def test_the_button_is_only_there_where_it_can_work(gradebook: Gradebook) -> None:
     for scopes in ((SCORE_SCOPE,), (LINE_ITEM_SCOPE,), (SCORE_SCOPE, LINE_ITEM_READ_SCOPE)):
         assert not gradebook.instructor(*scopes).get("results").soup.select("form[action$='/results/column']")

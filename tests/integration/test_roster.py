@@ -322,6 +322,16 @@ def test_a_course_is_asked_once_a_minute_whoever_asks(course: Course, lms: Class
     assert len(lms.requests) == 2
 
 
+def test_a_page_without_a_turn_looks_again_in_a_moment(course: Course, lms: ClassListServer) -> None:
+    person = teacher(course, lms)
+    turns = course.app.extensions["mlquiz.gradebook"].turns
+    with turns.turn(course.registration.id), turns.turn(course.registration.id):
+        page = parts(person)
+        assert [each["data-next"] for each in page.soup.select("[data-next]")] == ["2"]
+        assert "Asking your LMS for the class list" in page.soup.get_text()
+    assert parts(person).soup.select_one("[data-next]")["data-next"] == "30"  # pyright: ignore[reportOptionalSubscript]
+
+
 def test_two_who_look_at_once_ask_once(course: Course, lms: ClassListServer) -> None:
     course.has_quiz()
     lms.members = [student(1)]
