@@ -36,7 +36,7 @@ fuzz: install  ## 20,000 mutated tokens and login requests; EXAMPLES=1000 for fe
 test: install  ## all tests; TESTS=tests/unit for some
 	@tools/ensure_chromium.sh
 	@$(BIN)/python tools/install_openedx.py || echo "  the tests against Open edX will fail"
-	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # The fork of the LTI library has the same import name: put in front of it, it takes its place.
 test-next: install  ## all tests with pylti1p3next in place of pylti1p3
@@ -44,7 +44,7 @@ test-next: install  ## all tests with pylti1p3next in place of pylti1p3
 	@$(BIN)/python tools/install_openedx.py || echo "  the tests against Open edX will fail"
 	@[ -d .venv-next ] || $(BIN)/python -m pip install --quiet --no-deps --target .venv-next pylti1p3next==2.0.2
 	@PYTHONPATH=$(CURDIR)/.venv-next MLQUIZ_LTI_LIBRARY=pylti1p3next \
-		$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
+		$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: install  ## format, lint, types, architecture, spelling
 	$(BIN)/ruff format --check .

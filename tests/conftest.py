@@ -34,6 +34,12 @@ def pytest_report_header() -> str:
     return f"LTI library: {found[0].name} {found[0].version}"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that take minutes come first: the other process then has the many short ones to share the end with."""
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("stack", "browser", "slow")))
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the machine reaches a test, and no test writes into the checkout's data folder."""
