@@ -14,14 +14,14 @@ from tests.matrix.rows import documented_rows
 ROOT = Path(__file__).resolve().parent.parent.parent
 ALL = set(range(1, 71))
 # They need services that only the practice LMS has.
-ELSEWHERE = {66: "tests/integration/test_dynamic_registration.py", 67: "tests/integration/test_submission_review.py"}
+PRACTICE_ONLY = {66, 67}
 
 
 def _rows_by_platform() -> dict[str, set[int]]:
     """The rows that the collected tests name, by the platform in their id; tests without one count as practice."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/matrix"]
     listed = subprocess.run(
-        [*command, *ELSEWHERE.values()],
+        command,
         capture_output=True,
         text=True,
         check=False,
@@ -39,7 +39,7 @@ def _rows_by_platform() -> dict[str, set[int]]:
 def test_every_row_is_tried_on_both_platforms() -> None:
     rows = _rows_by_platform()
     assert rows["practice"] == ALL
-    assert rows["openedx"] == ALL - ELSEWHERE.keys()
+    assert rows["openedx"] == ALL - PRACTICE_ONLY
 
 
 def test_every_row_is_documented_with_one_status_for_each_refusal() -> None:

@@ -366,7 +366,7 @@ def canvas_school(
     """
     tool_port, school_port, sign_in_port = free_ports(3)
     settings = settings.model_copy(update={"web_port": tool_port, "explanation_wait_seconds": 0, "broker_url": _BROKER})
-    certificate = _certificate(folder)
+    certificate = certificate_file(folder)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
@@ -437,7 +437,7 @@ def _introduced(
     return registration, registered
 
 
-def _certificate(folder: Path) -> Path:
+def certificate_file(folder: Path) -> Path:
     """A file with key and certificate of 127.0.0.1, signed by itself."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a school in a test")])
