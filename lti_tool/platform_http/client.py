@@ -204,7 +204,8 @@ def _is_timeout(error: Exception) -> bool:
 def _bounded_body(response: requests.Response, url: str, max_bytes: int, deadline: float) -> bytes:
     pieces: list[bytes] = []
     size = 0
-    for piece in response.iter_content(16 * 1024):
+    # read1 gives what has arrived: a server that sends drop by drop must not be waited for until a piece is full.
+    while piece := response.raw.read1(16 * 1024, decode_content=True):
         size += len(piece)
         if size > max_bytes:
             raise PlatformRefused(

@@ -213,8 +213,10 @@ def test_two_students_in_two_tabs_of_one_browser_never_mix(stack: Stack, watched
     mateo = Person(page=profile.page(), lms_url=stack.lms.url, slug="mateo")
     both = ((priya, PRIYA), (mateo, MATEO))
     for somebody, _ in both:
+        somebody.page.bring_to_front()
         somebody.launches(activity.title)
     for somebody, _ in both:
+        somebody.page.bring_to_front()
         somebody.begins()
     for somebody, student in both:
         somebody.page.bring_to_front()
