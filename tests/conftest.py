@@ -77,7 +77,8 @@ def database_url(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> 
     name = f"test_{abs(hash(request.node.nodeid)):x}"
     with _admin(postgres) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        # Copying files takes a third of the time of PostgreSQL's default, which writes all of it to its log.
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
     yield conninfo_for(postgres, name)
     with _admin(postgres) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
