@@ -117,9 +117,10 @@ class Settings(BaseSettings):
         20, ge=1, le=3600, description="How often to look for work that a crash or a lost broker left behind."
     )
     allow_private_platforms: bool = Field(
-        True,
+        default_factory=lambda values: not values.get("public_url", "").startswith("https://"),
         description="Talk to LMSs over http and on private or loopback addresses (practice LMS, tests)."
-        " Must be false in production.",
+        " Default: only while PUBLIC_URL is not https, that is, while the tool is tried out. Must be false in"
+        " production.",
     )
     practice_lms_port: Port = Field(8401, description="Port of the practice LMS that `mlquiz demo` starts.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")

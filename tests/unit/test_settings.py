@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,10 +50,10 @@ def test_a_wrong_database_url_does_not_show_its_password(monkeypatch: pytest.Mon
 def test_production_refuses_private_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     monkeypatch.setenv("PUBLIC_URL", "https://quiz.example.edu")
+    assert load_settings().base_url == "https://quiz.example.edu"
+    monkeypatch.setenv("ALLOW_PRIVATE_PLATFORMS", "true")
     with pytest.raises(SettingsError, match="ALLOW_PRIVATE_PLATFORMS"):
         load_settings()
-    monkeypatch.setenv("ALLOW_PRIVATE_PLATFORMS", "false")
-    assert load_settings().base_url == "https://quiz.example.edu"
 
 
 def test_a_secret_comes_out_of_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -108,3 +109,18 @@ def test_every_setting_is_described_in_a_sentence() -> None:
 @pytest.mark.parametrize("path", sorted(documents()), ids=lambda path: path.name)
 def test_generated_documents_say_what_is_true_now(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == documents()[path], f"{path.name} is outdated: run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        ({}, True),
+        ({"public_url": "http://quiz.example.edu"}, True),
+        ({"public_url": "https://quiz.example.edu"}, False),
+        ({"public_url": "https://quiz.example.edu", "allow_private_platforms": True}, True),
+        ({"allow_private_platforms": False}, False),
+    ],
+    ids=["a trial", "http", "in public", "in public, on purpose", "refused"],
+)
+def test_private_platforms_are_for_trials_unless_somebody_says_otherwise(given: dict[str, Any], allowed: bool) -> None:
+    assert load_settings(_env_file=None, **given).allow_private_platforms is allowed
