@@ -79,6 +79,8 @@ def check_platform(typed: TypedPlatform, *, https_only: bool) -> tuple[CheckedPl
     if typed.kind == "moodle":
         site = typed.site.rstrip("/")
         faults.address("site", site)
+        if "?" in site or site.endswith((".php", "/my")):  # a page of it: no address that follows would be right
+            faults.found["site"] = _("Please enter the address of the front page, without “/my” or a page's name.")
         issuer, urls = site, (f"{site}/mod/lti/auth.php", f"{site}/mod/lti/token.php", f"{site}/mod/lti/certs.php")
     elif typed.kind == "canvas":
         issuer = typed.environment

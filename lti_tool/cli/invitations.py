@@ -39,7 +39,7 @@ def platform_invite(name: str, no_names: bool, as_json: bool) -> None:
     warn_of_local_addresses(settings)
     say(url)
     complain(
-        f"It works once, until {invitation.expires_at.astimezone():%Y-%m-%d %H:%M}. Moodle: Manage tools → Tool URL."
+        f"It works once, until {invitation.expires_at.astimezone():%Y-%m-%d %H:%M %Z}. Moodle: Manage tools → Tool URL."
     )
     complain("Canvas: Developer Keys → + LTI Registration → Registration URL.")
 
@@ -79,7 +79,7 @@ def platform_invitations(revoke: int | None, as_json: bool) -> None:
         )
         return
     for each in invitations:
-        until = f", until {each.expires_at.astimezone():%Y-%m-%d %H:%M}" if each.status == "OPEN" else ""
+        until = f", until {each.expires_at.astimezone():%Y-%m-%d %H:%M %Z}" if each.status == "OPEN" else ""
         became = f", now platform {each.registration_id}" if each.registration_id else ""
         say(f"{each.id}. {each.name or '(no name)'}  {each.status.lower()}{until}{became}")
     if not invitations:

@@ -50,8 +50,8 @@ def keys_list(as_json: bool) -> None:
         )
         return
     for key in published:
-        made = key.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
-        later = f", signs from {key.signs_from.astimezone():%Y-%m-%d %H:%M}" if key.state == "NEXT" else ""
+        made = key.created_at.astimezone().strftime("%Y-%m-%d %H:%M %Z")
+        later = f", signs from {key.signs_from.astimezone():%Y-%m-%d %H:%M %Z}" if key.state == "NEXT" else ""
         say(f"{_STATES[key.state]:<9}{key.kid}  made {made}{later}")
     if not published:
         say("No key yet: the tool makes one when it starts.")

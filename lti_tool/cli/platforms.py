@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -238,8 +239,9 @@ def _all_tenants(settings: Settings) -> Iterator[Connection]:
 
 def warn_of_local_addresses(settings: Settings) -> None:
     """Say so where the addresses that follow cannot be reached from elsewhere."""
-    if "localhost" in settings.base_url:
-        complain("PUBLIC_URL is not set: these addresses work on this machine only")
+    if urlsplit(settings.base_url).hostname in {"localhost", "127.0.0.1", "::1"}:
+        reason = "names this machine" if settings.public_url else "is not set"
+        complain(f"PUBLIC_URL {reason}: these addresses work on this machine only")
 
 
 def _facts_of(overview: PlatformOverview, settings: Settings) -> dict[str, object]:
@@ -265,7 +267,7 @@ def _state_of(registration: Registration) -> str:
 
 
 def _moment(at: datetime | None) -> str:
-    return at.astimezone().strftime("%Y-%m-%d %H:%M") if at else "never"
+    return at.astimezone().strftime("%Y-%m-%d %H:%M %Z") if at else "never"
 
 
 def _registration(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -80,7 +81,10 @@ def unpack_models(settings: Settings) -> None:
 
 def start_practice_lms(settings: Settings, supervisor: Supervisor) -> PracticeLms:
     """The practice LMS in a process of its own; it answers when this returns."""
-    folder, url = settings.data_path / "practice_lms", f"http://127.0.0.1:{settings.practice_lms_port}"
+    url = f"http://127.0.0.1:{settings.practice_lms_port}"
+    # Its activities hold the tool's address, the tool's database holds its own: at other addresses it begins anew.
+    tool = urlsplit(settings.base_url).netloc.replace(":", "-")
+    folder = settings.data_path / "practice_lms" / f"{settings.practice_lms_port}-{tool}"
     _step(f"starting the practice LMS at {url}")
     arguments = ("--folder", str(folder), "--port", str(settings.practice_lms_port))
     child = supervisor.add("practice-lms", "lti_tool.practice_lms", *arguments, "--tool-origin", settings.base_url)

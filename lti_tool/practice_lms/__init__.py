@@ -121,7 +121,7 @@ def _add_headers(response: Response) -> Response:
 
 def _moment(timestamp: str) -> str:
     moment = datetime.fromisoformat(timestamp).astimezone()
-    return f"{moment.day} {moment:%b %Y, %H:%M}"
+    return f"{moment.day} {moment:%b %Y, %H:%M %Z}"
 
 
 def _utc_field(timestamp: str) -> str:

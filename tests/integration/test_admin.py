@@ -337,6 +337,21 @@ def test_a_moodle_is_added_by_its_address_alone(admin: Admin, database: Database
     assert trail(database) == ["platform-added"]
 
 
+@pytest.mark.parametrize("page", ["/my/", "/my/courses.php", "/login/index.php", "/?redirect=0"])
+def test_a_page_of_a_moodle_is_not_taken_for_its_address(admin: Admin, database: Database, page: str) -> None:
+    admin.sends("/platforms/new/moodle", 422, name="M", site=f"https://moodle.example.edu{page}", client_id="a1B2")
+    assert "Please enter the address of the front page" in admin.text
+    assert registered(database) == []
+
+
+@pytest.mark.parametrize("kind", ["moodle", "other"])
+def test_the_addresses_to_enter_first_are_beside_the_form(admin: Admin, kind: str) -> None:
+    admin.opens(f"/platforms/new/{kind}")
+    assert admin.value("#launch-url") == "http://localhost:8400/lti/launch"
+    assert admin.value("#jwks-url") == "http://localhost:8400/lti/jwks.json"
+    assert admin.value("#login-url") == "http://localhost:8400/lti/login"
+
+
 @pytest.mark.parametrize(
     ("environment", "host"),
     [

@@ -337,6 +337,11 @@ def test_addresses_of_this_machine_only_are_not_handed_to_a_real_platform_silent
     assert "PUBLIC_URL is not set" in run(*ADD).stderr
 
 
+def test_a_public_address_of_this_machine_is_told_from_none(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:8400")
+    assert "PUBLIC_URL names this machine" in run("platform", "canvas-json").stderr
+
+
 def test_names_of_platforms_do_not_steer_the_terminal(run, database: Database) -> None:
     known = json.loads(run(*ADD, "--json").stdout)["registration_id"]
     with database.transaction(known) as connection:
