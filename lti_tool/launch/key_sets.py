@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
@@ -25,6 +26,8 @@ from lti_tool.platform_http import PlatformError, PlatformHttp
 _READ_SECONDS = 5.0
 _MAX_BYTES = 256 * 1024
 _MAX_KEYS = 100
+# A platform that hangs must not collect threads; one that answers does so in a fraction of this.
+_WAIT_SECONDS = 3.0
 # After a failure the platform is left alone for this long.
 _PAUSE_SECONDS = 10.0
 _FETCHING_KEYS = 0x6B657973
@@ -65,21 +68,35 @@ class KeySets:
             cached = _find_keys(connection, registration.id)
         if cached is not None and cached.is_fresh and _has(cached.jwks, kid):
             return cached.jwks
+        try:
+            return self._in_turn(registration, kid)
+        except KeysUnavailable:
+            # Old keys are better than none.
+            if cached is not None and cached.is_usable and _has(cached.jwks, kid):
+                return cached.jwks
+            raise
+
+    def _in_turn(self, registration: Registration, kid: str) -> dict[str, Any]:
+        """The key set after whoever fetches it at this moment; not waiting longer than a platform may be slow."""
         # Threads queue here, not at the database: waiting must not use up its connections.
-        with self._locks[registration.id], self._database.transaction(registration.id) as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_FETCHING_KEYS, registration.id))
-            return self._refreshed(connection, registration, kid)
+        lock = self._locks[registration.id]
+        if not lock.acquire(timeout=_WAIT_SECONDS):
+            raise KeysUnavailable("another launch has been waiting for the same key set")
+        try:
+            with self._database.transaction(registration.id) as connection:
+                connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(1000 * _WAIT_SECONDS)}ms",))
+                connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_FETCHING_KEYS, registration.id))
+                return self._refreshed(connection, registration, kid)
+        except psycopg.errors.LockNotAvailable as error:
+            raise KeysUnavailable("another process has been waiting for the same key set") from error
+        finally:
+            lock.release()
 
     def _refreshed(self, connection: Connection, registration: Registration, kid: str) -> dict[str, Any]:
         cached = _find_keys(connection, registration.id)
         if cached is not None and cached.is_fresh and (_has(cached.jwks, kid) or not cached.may_refetch):
             return cached.jwks
-        try:
-            jwks = self._fetched(registration)
-        except KeysUnavailable:
-            if cached is not None and cached.is_usable and _has(cached.jwks, kid):
-                return cached.jwks
-            raise
+        jwks = self._fetched(registration)
         was_for_the_kid = cached is not None and cached.is_fresh
         # A fetch that did not find the kid counts as one for it, so that the next stranger cannot cause another.
         _store_keys(connection, registration.id, jwks, is_refetch=was_for_the_kid or not _has(jwks, kid))

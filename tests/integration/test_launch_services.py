@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -16,6 +18,7 @@ from werkzeug import Request, Response
 
 from config.settings import Settings
 from lti_tool.db import Database
+from lti_tool.launch import key_sets as key_sets_module
 from lti_tool.launch import keys, platforms
 from lti_tool.launch.errors import KeysUnavailable
 from lti_tool.launch.key_sets import KeySets
@@ -210,6 +213,48 @@ def test_a_failed_fetch_is_not_repeated_by_everyone_in_line(
     for _ in range(10):
         with pytest.raises(KeysUnavailable):
             key_sets.get_jwk(platform.registration, "key-1")
+    assert platform.key_fetches == 1
+
+
+@pytest.mark.parametrize("waits_for", ["a thread", "a process"])
+def test_a_key_set_that_hangs_collects_no_launches(
+    platform: FakePlatform, database: Database, http: PlatformHttp, monkeypatch: pytest.MonkeyPatch, waits_for: str
+) -> None:
+    monkeypatch.setattr(key_sets_module, "_WAIT_SECONDS", 0.3)
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def hang(request: Request) -> Response:
+        asked.set()
+        goes_on.wait(10)
+        return Response(json.dumps(platform.jwks), content_type="application/json")
+
+    platform.server.clear()
+    platform.server.expect_request("/jwks").respond_with_handler(hang)
+    first = KeySets(database, http)
+    second = first if waits_for == "a thread" else KeySets(database, http)
+    with ThreadPoolExecutor(1) as pool:
+        fetching = pool.submit(first.get_jwk, platform.registration, KEYS[0].kid)
+        assert asked.wait(10)
+        began = time.monotonic()
+        with pytest.raises(KeysUnavailable):
+            second.get_jwk(platform.registration, KEYS[0].kid)
+        assert time.monotonic() - began < 2
+        goes_on.set()
+        assert fetching.result()["kid"] == KEYS[0].kid
+    assert second.get_jwk(platform.registration, KEYS[0].kid)["kid"] == KEYS[0].kid
+
+
+def test_while_a_key_set_hangs_known_keys_of_yesterday_will_do(
+    platform: FakePlatform, database: Database, http: PlatformHttp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_sets_module, "_WAIT_SECONDS", 0.2)
+    key_sets = KeySets(database, http)
+    key_sets.get_jwk(platform.registration, KEYS[0].kid)
+    age(database, "2 hours")
+    with key_sets._locks[platform.registration.id]:  # somebody fetches, and does not come back
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(key_sets.get_jwk, platform.registration, KEYS[0].kid).result()
+    assert found["kid"] == KEYS[0].kid
     assert platform.key_fetches == 1
 
 
