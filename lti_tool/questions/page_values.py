@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from flask import Blueprint, current_app, g
 from flask_babel import format_decimal, gettext
+from markupsafe import Markup
 
 from lti_tool.launch.sessions import LaunchSession
 from lti_tool.questions.forms import QUIZ_LANGUAGES, plain_number
@@ -16,6 +18,7 @@ def register(blueprint: Blueprint) -> None:
     blueprint.add_app_template_filter(points_text, "points")
     blueprint.add_app_template_filter(plain_number, "plain_number")
     blueprint.add_app_template_filter(translated, "translated")
+    blueprint.add_app_template_filter(with_code, "with_code")
     blueprint.add_app_template_filter(language_name, "language_name")
     blueprint.app_context_processor(launch_values)
     blueprint.app_url_defaults(stay_in_this_launch)
@@ -31,12 +34,18 @@ def language_name(code: str) -> str:
     return QUIZ_LANGUAGES.get(code, code)
 
 
-def translated(sentence: str) -> str:
+def translated(sentence: str) -> Markup:
     """A sentence that came from elsewhere, in the reader's language.
 
     Unlike ``_()`` in a template, which takes its text for trusted markup with ``%`` places, this is plain text.
     """
-    return gettext(sentence)
+    return with_code(gettext(sentence))
+
+
+def with_code(sentence: str) -> Markup:
+    """Plain text as markup, in which what stands between two backticks is set as code."""
+    parts = enumerate(re.split("`([^`]+)`", sentence))
+    return Markup().join(Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in parts)
 
 
 def launch_values() -> dict[str, object]:

@@ -160,3 +160,15 @@ def test_a_refusals_sentence_is_text_and_not_markup(course: Course) -> None:
     assert "<b>50% off</b>" in soup.get_text()
     assert "100% <script>x</script> %(name)s" in soup.get_text()
     assert not soup.find("b")
+
+
+def test_commands_in_a_refusals_sentence_are_set_as_code(course: Course) -> None:
+    def refuse() -> str:
+        raise NotAllowed(instructor_text="Type `mlquiz <b>` and `mlquiz up`.")
+
+    course.app.add_url_rule("/refuse-with-command", view_func=refuse)
+    page = BeautifulSoup(course.app.test_client().get("/refuse-with-command").get_data(as_text=True), "html.parser")
+    sentence = page.select_one(".quote")
+    assert sentence is not None
+    assert [code.get_text() for code in sentence.select("code")] == ["mlquiz <b>", "mlquiz up"]
+    assert "`" not in sentence.get_text()
