@@ -251,9 +251,9 @@ def test_while_a_key_set_hangs_known_keys_of_yesterday_will_do(
     key_sets = KeySets(database, http)
     key_sets.get_jwk(platform.registration, KEYS[0].kid)
     age(database, "2 hours")
-    with key_sets._locks[platform.registration.id]:  # somebody fetches, and does not come back
-        with ThreadPoolExecutor(1) as pool:
-            found = pool.submit(key_sets.get_jwk, platform.registration, KEYS[0].kid).result()
+    # Somebody fetches, and does not come back.
+    with key_sets._locks[platform.registration.id], ThreadPoolExecutor(1) as pool:
+        found = pool.submit(key_sets.get_jwk, platform.registration, KEYS[0].kid).result()
     assert found["kid"] == KEYS[0].kid
     assert platform.key_fetches == 1
 
