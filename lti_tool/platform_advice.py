@@ -24,11 +24,14 @@ def _in_moodle(registration: Registration, topic: Topic) -> str:
     manage = _("In Moodle: Site administration → Plugins → Activity modules → External tool → Manage tools →")
     match topic:
         case "key set":
-            return _(
-                "The key set of a Moodle is %(url)s: correct it here.", url=f"{registration.issuer}/mod/lti/certs.php"
-            )
+            url = f"{registration.issuer}/mod/lti/certs.php"
+            if registration.jwks_url == url:
+                return _right_address()
+            return _("The key set of a Moodle is %(url)s: correct it here.", url=url)
         case "token address":
             url = f"{registration.issuer}/mod/lti/token.php"
+            if registration.auth_token_url == url:
+                return _right_address()
             return _("The token address of a Moodle is %(url)s: correct it here.", url=url)
         case "client":
             return f"{manage} " + _(
@@ -52,6 +55,13 @@ def _in_moodle(registration: Registration, topic: Topic) -> str:
                 "the tool's gear → Services → “IMS LTI Names and Role Provisioning”: “Use this service to retrieve"
                 " members' information as per privacy settings”."
             )
+
+
+def _right_address() -> str:
+    return _(
+        "This is where a Moodle of this issuer answers. If the issuer is right, look at the firewalls and the name"
+        " server between this tool and the Moodle, and whether the Moodle runs."
+    )
 
 
 def _in_canvas(topic: Topic) -> str:

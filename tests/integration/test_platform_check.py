@@ -515,6 +515,18 @@ def test_each_advice_speaks_of_its_platform(
     assert ("Canvas" in words) == (family == "canvas")
 
 
+@pytest.mark.parametrize(("topic", "page"), [("key set", "certs.php"), ("token address", "token.php")])
+def test_an_address_of_a_moodle_that_is_right_need_not_be_corrected(
+    database: Database, platform: ScriptedPlatform, topic: Topic, page: str
+) -> None:
+    right = {
+        "jwks_url": f"{platform.issuer}/mod/lti/certs.php",
+        "auth_token_url": f"{platform.issuer}/mod/lti/token.php",
+    }
+    assert f"{page}: correct it here" in advice(registered(database, platform), topic)
+    assert "firewalls" in advice(registered(database, platform, **right), topic)
+
+
 def test_the_command_prints_what_it_found_and_ends_with_one(
     tool_settings: Settings, database: Database, platform: ScriptedPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
