@@ -84,17 +84,21 @@ def add_platform(kind: str) -> ResponseReturnValue:
     with services().database.across_tenants() as connection:
         if same_client(connection, checked):
             return _form_page(typed, {"client_id": _("This platform has a registration with this client id.")}), 422
-        registration = launch_platforms.add_platform(
-            connection,
-            name=checked.name,
-            family=checked.family,
-            issuer=checked.issuer,
-            client_id=checked.client_id,
-            auth_login_url=checked.auth_login_url,
-            auth_token_url=checked.auth_token_url,
-            jwks_url=checked.jwks_url,
-            deployment_ids=[checked.deployment_id] if checked.deployment_id else [],
-        )
+        try:
+            registration = launch_platforms.add_platform(
+                connection,
+                name=checked.name,
+                family=checked.family,
+                issuer=checked.issuer,
+                client_id=checked.client_id,
+                auth_login_url=checked.auth_login_url,
+                auth_token_url=checked.auth_token_url,
+                jwks_url=checked.jwks_url,
+                deployment_ids=[checked.deployment_id] if checked.deployment_id else [],
+            )
+        except launch_platforms.FamilyDiffers:
+            sentence = _("Other registrations of this issuer were added as another kind of platform. Choose that kind.")
+            return _form_page(typed, {"client_id": sentence}), 422
         record(connection, "platform-added", registration_id=registration.id)
     return _to(registration.id, "added")
 

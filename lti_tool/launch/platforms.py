@@ -63,6 +63,10 @@ class PlatformWrong(NotConfigured):
     """A platform cannot be added as described; the message names the value."""
 
 
+class FamilyDiffers(PlatformWrong):
+    """The issuer has registrations already, and they say that it is another kind of platform."""
+
+
 def origin_of(url: str) -> str:
     """``scheme://host[:port]`` of an http(s) URL, ``""`` for anything else (an issuer need not be a web address)."""
     try:
@@ -148,6 +152,7 @@ def add_platform(
     _check_platform(issuer=issuer, client_id=client_id, family=family, name=name)
     for label, url in (("login", auth_login_url), ("token", auth_token_url), ("key set", jwks_url)):
         _check_url(label, url)
+    _check_family(connection, issuer=issuer, client_id=client_id, family=family)
     platform_id = fetch_value(
         connection,
         "INSERT INTO platforms (issuer, family) VALUES (%s, %s)"
@@ -279,6 +284,19 @@ def _check_platform(*, issuer: str, client_id: str, family: str, name: str) -> N
         raise PlatformWrong("client id: expected 1 to 255 characters, as the platform shows it")
     if family not in FAMILIES:
         raise PlatformWrong(f"family {family!r}: expected one of {', '.join(FAMILIES)}")
+
+
+def _check_family(connection: Connection, *, issuer: str, client_id: str, family: str) -> None:
+    """Nobody's new registration makes another kind of platform out of one that others use."""
+    known = fetch_value(
+        connection,
+        "SELECT p.family FROM platforms p JOIN registrations r ON r.platform_id = p.id"
+        " WHERE p.issuer = %s AND r.client_id <> %s LIMIT 1",
+        issuer,
+        client_id,
+    )
+    if known is not None and known != family:
+        raise FamilyDiffers(f"family {family!r}: {issuer} has other registrations and is known as {known!r}")
 
 
 def _check_url(label: str, url: str) -> None:

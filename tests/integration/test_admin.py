@@ -453,6 +453,15 @@ def test_a_client_that_is_registered_already_is_not_written_over(admin: Admin, d
     assert registered(database) == [known]
 
 
+def test_another_registration_of_an_issuer_is_of_the_same_kind(admin: Admin, database: Database) -> None:
+    known = added(database)
+    assert known.family == "moodle"
+    form = OTHER | {"issuer": known.issuer, "client_id": "another", "family": "other"}
+    admin.sends("/platforms/new/other", 422, **form)
+    assert "another kind of platform" in admin.text
+    assert registered(database) == [known]
+
+
 def test_what_is_typed_cannot_become_markup(admin: Admin, database: Database) -> None:
     name = '"><script>alert(1)</script>'
     admin.sends("/platforms/new/moodle", name=name, site="https://moodle.example.edu", client_id="<b>")

@@ -160,6 +160,33 @@ def test_a_platform_with_a_wrong_value_is_refused_by_name(
         platforms.add_platform(connection, **(values | changes))  # pyright: ignore[reportArgumentType]
 
 
+def test_a_new_registration_does_not_make_another_kind_of_platform_of_its_issuer(database: Database) -> None:
+    urls = {
+        "issuer": "https://lms.example.edu",
+        "auth_login_url": "https://lms.example.edu/a",
+        "auth_token_url": "https://lms.example.edu/t",
+        "jwks_url": "https://lms.example.edu/k",
+    }
+    with database.across_tenants() as connection:
+        platforms.add_platform(connection, client_id="first", family="canvas", **urls)
+        with pytest.raises(platforms.FamilyDiffers, match="canvas"):
+            platforms.add_platform(connection, client_id="second", family="moodle", **urls)
+        assert platforms.add_platform(connection, client_id="second", family="canvas", **urls).family == "canvas"
+        assert [each.family for each in platforms.list_registrations(connection)] == ["canvas", "canvas"]
+
+
+def test_who_was_alone_at_an_issuer_may_be_corrected(database: Database) -> None:
+    urls = {
+        "issuer": "https://lms.example.edu",
+        "auth_login_url": "https://lms.example.edu/a",
+        "auth_token_url": "https://lms.example.edu/t",
+        "jwks_url": "https://lms.example.edu/k",
+    }
+    with database.across_tenants() as connection:
+        platforms.add_platform(connection, client_id="first", family="other", **urls)
+        assert platforms.add_platform(connection, client_id="first", family="moodle", **urls).family == "moodle"
+
+
 def test_a_registration_that_does_not_exist_is_an_error(database: Database) -> None:
     with database.across_tenants() as connection, pytest.raises(LookupError):
         platforms.get_registration(connection, 12345)
