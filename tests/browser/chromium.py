@@ -24,6 +24,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # One process for all frames of a page: Playwright loses track of a frame that goes from site to site and back, as
+    # a launch does, when each of them is drawn by a process of its own. Cookies are a matter of sites, not processes.
+    "--disable-site-isolation-trials",
 )
 _TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
