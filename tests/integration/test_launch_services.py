@@ -346,6 +346,7 @@ def test_a_token_is_kept_for_its_registration_and_scopes(
             connection,
             issuer=platform.registration.issuer,
             client_id="second-client",
+            family=platform.registration.family,
             auth_login_url=platform.registration.auth_login_url,
             auth_token_url=platform.registration.auth_token_url,
             jwks_url=platform.registration.jwks_url,

@@ -208,6 +208,7 @@ def other_tenant(gradebook: Gradebook) -> FakePlatform:
             connection,
             issuer=known.issuer,
             client_id="other-client",
+            family=known.family,
             auth_login_url=known.auth_login_url,
             auth_token_url=known.auth_token_url,
             jwks_url=known.jwks_url,
