@@ -20,6 +20,11 @@ from config.settings import Settings
 from lti_tool.db import Database, fetch_one
 from lti_tool.doctor import Finding
 from lti_tool.errors import NotConfigured
+from lti_tool.gradebook.ags import LINE_ITEM_READ_SCOPE as COLUMN_READ
+from lti_tool.gradebook.ags import LINE_ITEM_SCOPE as COLUMN
+from lti_tool.gradebook.ags import RESULT_SCOPE as RESULT
+from lti_tool.gradebook.ags import SCORE_SCOPE as SCORE
+from lti_tool.gradebook.roster import MEMBERSHIPS_SCOPE as ROSTER
 from lti_tool.launch.keys import public_jwks
 from lti_tool.launch.platforms import Registration, list_deployments
 from lti_tool.launch.tokens import TokenSource
@@ -28,12 +33,6 @@ from lti_tool.platform_http import PlatformError, PlatformHttp, PlatformRefused,
 from lti_tool.secrets import app_secret
 
 _READ_SECONDS = 5.0
-_AGS = "https://purl.imsglobal.org/spec/lti-ags/scope"
-SCORE = f"{_AGS}/score"
-RESULT = f"{_AGS}/result.readonly"
-COLUMN = f"{_AGS}/lineitem"
-COLUMN_READ = f"{_AGS}/lineitem.readonly"
-ROSTER = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 _COLUMNS_TYPE = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 _ROSTER_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
