@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -143,9 +143,7 @@ def platform_approve(name: str | None, issuer: str | None, client_id: str | None
 
     with _all_tenants(load_settings()) as connection:
         registration = _registration(connection, name, issuer, client_id)
-        deployment_id = deployment_id or _waiting_deployment(connection, registration)
-        activate(connection, registration.id, deployment_id)
-        _record(connection, "platform-approved", registration, f"deployment {deployment_id}")
+        deployment_id = _settle(connection, registration, deployment_id, activate, "platform-approved")
     say(f"deployment {deployment_id} is accepted")
 
 
@@ -165,9 +163,7 @@ def platform_refuse(name: str | None, issuer: str | None, client_id: str | None,
 
     with _all_tenants(load_settings()) as connection:
         registration = _registration(connection, name, issuer, client_id)
-        deployment_id = deployment_id or _waiting_deployment(connection, registration)
-        disable_deployment(connection, registration.id, deployment_id)
-        _record(connection, "platform-refused", registration, f"deployment {deployment_id}")
+        deployment_id = _settle(connection, registration, deployment_id, disable_deployment, "platform-refused")
     say(f"deployment {deployment_id} is refused")
 
 
@@ -285,6 +281,20 @@ def _registration(
     if not found:
         raise NotConfigured(f"no registration of {issuer} with client id {client_id}: see `mlquiz platform list`")
     return found[0]
+
+
+def _settle(
+    connection: Connection,
+    registration: Registration,
+    deployment_id: str | None,
+    decide: Callable[[Connection, int, str], object],
+    event: str,
+) -> str:
+    """Accept or refuse a deployment, by default the one that waits, and note it; its id."""
+    settled = deployment_id or _waiting_deployment(connection, registration)
+    decide(connection, registration.id, settled)
+    _record(connection, event, registration, f"deployment {settled}")
+    return settled
 
 
 def _waiting_deployment(connection: Connection, registration: Registration) -> str:

@@ -99,9 +99,9 @@ class LineItemClient(ServiceClient):
 
         ``scopes`` are those that the launch granted: a token is asked for the least of them that will do.
         """
-        scope = LINE_ITEM_READ_SCOPE if LINE_ITEM_READ_SCOPE in scopes else LINE_ITEM_SCOPE
         wanted = {"resource_link_id": resource_link_id, "resource_id": resource_id, "tag": tag}
-        pages = self._pages(with_query(line_items_url, **wanted, limit=PAGE_LENGTH), (scope,), _LIST_MEDIA_TYPE)
+        url = with_query(line_items_url, **wanted, limit=PAGE_LENGTH)
+        pages = self._pages(url, (_reading_scope(scopes),), _LIST_MEDIA_TYPE)
         items = (entry.line_item() for page in pages for entry in parsed(_ENTRIES, page))
         # Not every platform obeys every filter.
         return [
@@ -202,10 +202,14 @@ class LineItemClient(ServiceClient):
 
     def _read(self, url: str, scopes: Collection[str]) -> dict[str, Any]:
         """A column as the platform writes it: all of it goes back when something is changed."""
-        scope = LINE_ITEM_READ_SCOPE if LINE_ITEM_READ_SCOPE in scopes else LINE_ITEM_SCOPE
-        body = json_of(self._got(url, (scope,), _MEDIA_TYPE))
+        body = json_of(self._got(url, (_reading_scope(scopes),), _MEDIA_TYPE))
         parsed_json(_ENTRY, body)
         return body
+
+
+def _reading_scope(scopes: Collection[str]) -> str:
+    """The least of the granted scopes that will do."""
+    return LINE_ITEM_READ_SCOPE if LINE_ITEM_READ_SCOPE in scopes else LINE_ITEM_SCOPE
 
 
 def _json_of(**values: Any) -> dict[str, Any]:
