@@ -58,6 +58,8 @@ celery = Celery(
 def configure(settings: Settings) -> Celery:
     """Point the app at the broker of the settings."""
     broker_url = settings.broker_url.get_secret_value()
+    # It holds the connections to the broker of earlier settings, and would go on sending there.
+    del celery.amqp
     celery.conf.update(
         broker_url=broker_url or None,
         task_ignore_result=True,

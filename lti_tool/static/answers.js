@@ -34,7 +34,8 @@ class Draft {
     this.field = field;
     this.key = `mlquiz:${words.attempt}:${field.dataset.question}`;
     this.state = document.getElementById(field.dataset.state);
-    this.savedText = field.value;
+    // What the page brought: a fast typist may have begun before this script ran.
+    this.savedText = field.defaultValue;
     this.savedAt = field.dataset.savedAt;
     this.base = form.elements[`base-${field.dataset.question}`];
     this.known = form.elements[`known-${field.dataset.question}`];
@@ -48,6 +49,7 @@ class Draft {
     this.restore();
     field.addEventListener("input", () => this.typed());
     field.addEventListener("blur", () => this.save());
+    if (this.isDirty && !this.sending) this.typed();
   }
 
   get isDirty() {
@@ -184,11 +186,13 @@ class Draft {
     } catch {
       return;
     }
-    if (!copy || typeof copy.text !== "string" || copy.text === this.field.value) {
+    if (!copy || typeof copy.text !== "string" || copy.text === this.savedText) {
       this.dropCopy();
       return;
     }
-    if (copy.base === (this.savedAt ?? "")) this.take(copy.text);
+    // Both are kept where something was typed before this script could show the copy.
+    const typed = this.isDirty ? `\n\n${this.field.value}` : "";
+    if (copy.base === (this.savedAt ?? "")) this.take(copy.text + typed);
     else this.offer(copy.text);
   }
 

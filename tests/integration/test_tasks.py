@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from config import Settings
 from lti_tool import worker
@@ -190,9 +191,20 @@ def test_points_are_the_share_of_the_questions_points(shop: Shop) -> None:
 def test_a_broker_that_is_away_is_noticed_once_and_harms_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker.configure(settings.model_copy(update={"broker_url": type(settings.broker_url)("redis://127.0.0.1:1/0")}))
+    _uses_broker(settings, "redis://127.0.0.1:1/0")
     assert not wake(GRADE, 1)
     calls: list[tuple[int, ...]] = []
     monkeypatch.setattr(worker, "wake", lambda name, *ids: calls.append(ids))
     wake_each(GRADE, [(7, 1), (7, 2), (8, 3)])
     assert calls == [(7, 1)]
+
+
+def test_a_broker_of_new_settings_is_the_one_that_is_sent_to(settings: Settings) -> None:
+    _uses_broker(settings, "memory://localhost")
+    assert wake(GRADE, 1)
+    _uses_broker(settings, "redis://127.0.0.1:1/0")
+    assert not wake(GRADE, 1)
+
+
+def _uses_broker(settings: Settings, url: str) -> None:
+    worker.configure(settings.model_copy(update={"broker_url": SecretStr(url)}))
