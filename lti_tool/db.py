@@ -207,7 +207,7 @@ def require_bound_role(conninfo: str) -> None:
 
 
 # Rows that are only ever added; the sweep of old logins and sessions needs DELETE elsewhere.
-_APPEND_ONLY = ("audit_events", "grades", "key_point_verdicts", "explanations")
+_APPEND_ONLY = ("audit_events", "grades", "key_point_verdicts", "explanations", "delivery_events")
 
 
 def _grant(owner: str, role: str) -> None:

@@ -113,9 +113,11 @@ class ServiceError(ToolError):
     """A platform's service did not do what was asked. ``permanent``: trying again will not help, a person must mend it.
 
     ``retry_after_seconds``: when the platform wants to be asked again, ``None`` where it does not say.
+    ``parked_because``: what a score that cannot arrive is parked under (column of ``deliveries``).
     """
 
     permanent = True
+    parked_because = "REFUSED"
 
     def __init__(
         self, message: str, *, permanent: bool | None = None, retry_after_seconds: float | None = None

@@ -15,7 +15,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lti_tool.errors import ServiceError
-from lti_tool.gradebook.errors import AttemptsExhausted, ClockBehind, PermissionMissing, ServiceMissing, StaleTimestamp
+from lti_tool.gradebook.errors import (
+    AttemptsExhausted,
+    ClockBehind,
+    NotAStudent,
+    PermissionMissing,
+    ServiceMissing,
+    StaleTimestamp,
+)
 from lti_tool.gradebook.line_items import LINE_ITEM_READ_SCOPE, LINE_ITEM_SCOPE, LineItem, LineItemClient
 from lti_tool.gradebook.services import extended_path, parsed, said_by, with_reason
 from lti_tool.launch.protocol import iso_milliseconds, score_message
@@ -203,7 +210,8 @@ def _why_not_taken(error: PlatformRefused) -> ServiceError | None:
         400: "The LMS takes no score for this person: not an enrolled student of the course, or not any more",
         422: "The LMS refuses the score: not a student, or the column changed",
     }
-    return ServiceError(with_reason(reasons.get(error.status, "The LMS refuses the score"), error))
+    kind = NotAStudent if error.status in reasons else ServiceError
+    return kind(with_reason(reasons.get(error.status, "The LMS refuses the score"), error))
 
 
 def _is_older(said: str) -> bool:

@@ -19,10 +19,10 @@ from config.settings import Settings
 from lti_tool.db import Database
 from lti_tool.errors import ServiceError
 from lti_tool.gradebook import outbox
-from lti_tool.gradebook.ags import AgsClient, Result, Score
+from lti_tool.gradebook.ags import AgsClient, Result, Score, plain_comment
 from lti_tool.gradebook.columns import Columns
 from lti_tool.gradebook.comment import comment_text
-from lti_tool.gradebook.errors import ServiceAway, StaleTimestamp
+from lti_tool.gradebook.errors import ChangedInLms, ServiceAway, StaleTimestamp
 from lti_tool.gradebook.patience import Patience
 from lti_tool.launch.launches import LAUNCH_PATH
 from lti_tool.launch.platforms import get_registration
@@ -69,6 +69,7 @@ class Delivery:
         with self._database.transaction(registration_id) as connection:
             work = outbox.lock_delivery(connection, delivery_id)
             if work is None:
+                outbox.postpone(connection, delivery_id, wait_seconds=FIRST_WAIT_SECONDS)
                 return
             began_at = time.monotonic()
             try:
@@ -88,67 +89,56 @@ class Delivery:
         """Post the score and read it back. Raises :class:`ServiceError`."""
         registration = get_registration(connection, work.registration_id)
         client = AgsClient(registration, self._http, self._tokens)
-        if work.tries > 1 and not work.had_equal_score and self._is_there(client, work):
+        before = self._result_before(client, work, registration.family)
+        if work.tries > 1 and _is_this(before, work):
             return
-        score = _score_from(work, self._launch_url)
-        if registration.family == "canvas" and self._is_our_own(client, work):
-            score = replace(score, replaces_own=True)
+        if not work.overwrites:
+            _require_our_own(before, work)
+        score = replace(_score_from(work, self._launch_url), replaces_own=work.overwrites or _is_our_own(before, work))
         try:
             client.post_score(work.line_item_url, score)
         except StaleTimestamp:
-            if not self._is_there(client, work):
+            if not _is_this(self._result(client, work), work):
                 raise
             return
-        if not self._is_there(client, work, unreadable_means=True):
-            raise ServiceError(
+        try:
+            after = client.get_result(work.line_item_url, work.user_sub)
+        except ServiceError as error:
+            # The score was taken: a failure of reading it back must not send it again.
+            _log.warning("result not readable", delivery_id=work.id, error=str(error))
+            return
+        if not _is_near(after, work.score_given / work.score_maximum):
+            raise ChangedInLms(
                 "The gradebook took the score but shows another one: it was changed or locked there."
                 " Unlock it in the LMS, or leave it as it is."
             )
 
-    def _is_there(self, client: AgsClient, work: outbox.DeliveryWork, *, unreadable_means: bool = False) -> bool:
-        """Whether the gradebook's result is this score (scaled to the gradebook's own maximum).
+    def _result_before(self, client: AgsClient, work: outbox.DeliveryWork, family: str) -> Result | None:
+        """What the gradebook holds before anything is sent, where that can matter.
 
-        ``unreadable_means`` is the answer where the LMS lets the tool write grades but not read them; after a score was
-        taken it is also the answer to a failure of reading back, which must not send the score again.
+        Not before the first score of a student on Moodle and Canvas: the one locks grades that a teacher entered, the
+        other shows a tool no grade before the tool's own and keeps a teacher's when asked to.
         """
-        try:
-            result = client.get_result(work.line_item_url, work.user_sub)
-        except ServiceError as error:
-            if not (error.permanent or unreadable_means):
-                raise
-            _log.warning("result not readable", delivery_id=work.id, error=str(error))
-            return unreadable_means
-        return _is_near(result, work.score_given / work.score_maximum)
+        if not work.sent_fractions and family in {"moodle", "canvas"}:
+            return None
+        return self._result(client, work)
 
-    def _is_our_own(self, client: AgsClient, work: outbox.DeliveryWork) -> bool:
-        """Whether the grade that is there is the last that we delivered; ``False`` before the first, and unreadable.
-
-        Canvas does not tell whose a grade is, and reads back our newest score even where it let an older grade stand.
-        Raises :class:`ServiceError` where somebody changed the grade since: that one stays.
-        """
-        if work.delivered_fraction is None:
-            return False
+    def _result(self, client: AgsClient, work: outbox.DeliveryWork) -> Result | None:
+        """The gradebook's result; ``None`` as well where the LMS lets the tool write grades but not read them."""
         try:
-            result = client.get_result(work.line_item_url, work.user_sub)
+            return client.get_result(work.line_item_url, work.user_sub)
         except ServiceError as error:
             if not error.permanent:
                 raise
-            return False
-        if result is None or result.score is None:
-            return False
-        if not _is_near(result, work.delivered_fraction):
-            raise ServiceError(
-                "The grade was changed in the LMS since the tool sent one, so it stays as it is there."
-                " Enter the new score there if it shall count."
-            )
-        return True
+            _log.warning("result not readable", delivery_id=work.id, error=str(error))
+            return None
 
     def _record_failure(self, connection: Connection, work: outbox.DeliveryWork, error: ServiceError) -> None:
         _log.warning(
             "not delivered", delivery_id=work.id, tries=work.tries, permanent=error.permanent, error=str(error)
         )
         if error.permanent:
-            outbox.record_parked(connection, work.id, error=str(error))
+            outbox.record_parked(connection, work.id, error=str(error), because=error.parked_because)
             return
         is_stale = isinstance(error, StaleTimestamp)
         wait_seconds = 1.0 if is_stale else wait_before_next(work.tries, error.retry_after_seconds)
@@ -161,6 +151,39 @@ def _is_near(result: Result | None, fraction: Decimal) -> bool:
     return abs(result.score / result.maximum - fraction) <= _TOLERANCE
 
 
+def _is_this(result: Result | None, work: outbox.DeliveryWork) -> bool:
+    """Whether the gradebook's result is this very score, scaled to the gradebook's own maximum.
+
+    An earlier version of equal score is told from this one by its comment, where the platform shows comments.
+    """
+    if result is None or not _is_near(result, work.score_given / work.score_maximum):
+        return False
+    return not work.had_equal_score or _words(result.comment) == _words(work.comment)
+
+
+def _words(comment: str | None) -> list[str]:
+    return plain_comment(comment or "").split()
+
+
+def _is_our_own(result: Result | None, work: outbox.DeliveryWork) -> bool:
+    """Whether the grade that is there is one that we sent.
+
+    Canvas does not tell whose a grade is, and reads back our newest score even where it let an older grade stand.
+    """
+    return any(_is_near(result, fraction) for fraction in work.sent_fractions)
+
+
+def _require_our_own(result: Result | None, work: outbox.DeliveryWork) -> None:
+    """Raise :class:`ChangedInLms` where there is a grade that somebody else gave: that one stays."""
+    if result is None or result.score is None or _is_our_own(result, work):
+        return
+    raise ChangedInLms(
+        "The grade was changed in the LMS since the tool sent one, so it stays as it is there."
+        if work.sent_fractions
+        else "The LMS already has a grade that did not come from this tool, so it stays as it is there."
+    )
+
+
 def wait_before_next(tries: int, retry_after_seconds: float | None = None) -> float:
     """Seconds to wait after failure number ``tries``: from 5 s doubling to 6 h, with jitter, or what the LMS asks."""
     backoff = min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 20), LONGEST_WAIT_SECONDS)
@@ -168,8 +191,8 @@ def wait_before_next(tries: int, retry_after_seconds: float | None = None) -> fl
 
 
 def _score_from(work: outbox.DeliveryWork, launch_url: str) -> Score:
-    # After a try that may have arrived the answer is not announced again: it would be another submission.
-    may_be_there = work.tries > 1 and work.had_equal_score
+    # An answer is announced once: on Canvas a second time would be another submission, and use up an attempt.
+    is_new = not work.is_announced and not (work.tries > 1 and work.had_equal_score)
     return Score(
         user_sub=work.user_sub,
         score_given=work.score_given,
@@ -177,7 +200,7 @@ def _score_from(work: outbox.DeliveryWork, launch_url: str) -> Score:
         comment=work.comment,
         timestamp=work.score_timestamp,
         submitted_at=work.submitted_at,
-        submission_url=None if may_be_there else f"{launch_url}?quiz={work.quiz_id}&attempt={work.attempt_id}",
+        submission_url=f"{launch_url}?quiz={work.quiz_id}&attempt={work.attempt_id}" if is_new else None,
         activity_progress="Completed",
         grading_progress="FullyGraded",
     )

@@ -9,7 +9,9 @@
     ├── PermissionMissing    the platform does not allow this service, or not this call of it
     ├── ServiceMissing       404: the column, list or entry asked for does not exist
     ├── OwnedByPlatform      a column that came with an activity: only the platform removes it
-    └── AttemptsExhausted    the gradebook takes no further submission of this student
+    ├── AttemptsExhausted    the gradebook takes no further submission of this student
+    ├── NotAStudent          the person is no enrolled student of the course (any more)
+    └── ChangedInLms         somebody changed or locked the grade in the LMS: it stays until a person decides
 """
 
 from __future__ import annotations
@@ -36,9 +38,13 @@ class StaleTimestamp(ServiceError):
 class PermissionMissing(ServiceError):
     """The platform does not allow the tool to use this service, or not in this way."""
 
+    parked_because = "NO_PERMISSION"
+
 
 class ServiceMissing(ServiceError):
     """404: the column, list or entry asked for does not exist (any more)."""
+
+    parked_because = "NO_COLUMN"
 
 
 class OwnedByPlatform(ServiceError):
@@ -47,3 +53,17 @@ class OwnedByPlatform(ServiceError):
 
 class AttemptsExhausted(ServiceError):
     """The gradebook takes no further submission of this student."""
+
+    parked_because = "NO_ATTEMPTS_LEFT"
+
+
+class NotAStudent(ServiceError):
+    """The person is no enrolled student of the course, or not any more."""
+
+    parked_because = "NOT_A_STUDENT"
+
+
+class ChangedInLms(ServiceError):
+    """Somebody changed or locked the grade in the LMS: it stays as it is until a person decides."""
+
+    parked_because = "CHANGED_IN_LMS"

@@ -39,6 +39,15 @@ class OverviewRow:
     delivery_error: str | None
     delivered_at: datetime | None
     delivery_tries: int | None
+    delivery_id: int | None
+    parked_because: str | None
+    approval: str
+    is_excused: bool
+    reopened_from: int | None
+    earned_points: Decimal
+    deducted_percent: Decimal
+    due_at: datetime | None
+    is_counted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +101,17 @@ def record_model_grade(
     assert isinstance(grade_id, int)
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO key_point_verdicts (grade_id, position, verdict, similarity, evidence)"
-            " VALUES (%s, %s, %s, %s, %s)",
-            [(grade_id, item.position, item.verdict, item.similarity, item.evidence) for item in assessment.verdicts],
+            """
+            INSERT INTO key_point_verdicts (grade_id, position, verdict, similarity, evidence, name)
+            SELECT %s, %s, %s, %s, %s, coalesce((
+                SELECT key_points.name FROM key_points JOIN submissions USING (question_id)
+                WHERE submissions.id = %s AND key_points.position = %s
+            ), '')
+            """,
+            [
+                (grade_id, item.position, item.verdict, item.similarity, item.evidence, submission_id, item.position)
+                for item in assessment.verdicts
+            ],
         )
     _add_explanation(connection, grade_id, "TEMPLATE", explanation, {})
     connection.execute("INSERT INTO rewordings (grade_id) VALUES (%s)", (grade_id,))
@@ -114,8 +131,8 @@ def list_verdicts(connection: Connection, grade_id: int) -> list[VerdictRow]:
 def finish_attempt(connection: Connection, attempt_id: int, *, explanation_wait_seconds: int) -> bool:
     """Make the attempt GRADED and queue its delivery if its last answer is graded; whether it was.
 
-    What was left unanswered counts 0. Nothing is queued for previews, for placements without a gradebook column, and
-    for an attempt that is worse than an earlier one: the best attempt counts.
+    What was left unanswered counts 0. Where the quiz holds scores for approval, or too many points were scored with too
+    little confidence, the attempt waits for an instructor, and nothing is queued (:mod:`lti_tool.gradebook.approvals`).
     """
     # Two workers with the last two answers come one after the other; the lock is a statement of its own, so that the
     # second one's next statement sees what the first one committed.
@@ -123,10 +140,17 @@ def finish_attempt(connection: Connection, attempt_id: int, *, explanation_wait_
     graded = fetch_value(
         connection,
         """
-        UPDATE attempts SET status = 'GRADED', graded_at = now()
-        WHERE id = %s AND status = 'SUBMITTED'
+        UPDATE attempts SET status = 'GRADED', graded_at = now(),
+            approval = CASE
+                WHEN attempts.is_preview THEN 'NOT_NEEDED'
+                WHEN quizzes.posting = 'APPROVAL' OR totals.unsure_share > quizzes.review_share THEN 'NEEDED'
+                ELSE 'NOT_NEEDED'
+            END
+        FROM quizzes, attempt_totals AS totals
+        WHERE attempts.id = %s AND attempts.status = 'SUBMITTED' AND quizzes.id = attempts.quiz_id
+            AND totals.attempt_id = attempts.id
             AND NOT EXISTS (SELECT 1 FROM submissions WHERE attempt_id = attempts.id AND status <> 'GRADED')
-        RETURNING id
+        RETURNING attempts.id
         """,
         attempt_id,
     )
@@ -254,7 +278,10 @@ def list_overview(connection: Connection, resource_link_id: int) -> list[Overvie
             totals.stuck_answers, totals.lowest_confidence, totals.flags,
             deliveries.status AS delivery_status, deliveries.last_error AS delivery_error,
             CASE WHEN deliveries.status = 'DELIVERED' THEN deliveries.finished_at END AS delivered_at,
-            deliveries.tries AS delivery_tries
+            deliveries.tries AS delivery_tries, deliveries.id AS delivery_id, deliveries.parked_because,
+            attempts.approval, attempts.excused_at IS NOT NULL AS is_excused, attempts.reopened_from,
+            totals.earned_points, totals.deducted_percent, attempts.due_at,
+            EXISTS (SELECT 1 FROM counted_attempts WHERE counted_attempts.id = attempts.id) AS is_counted
         FROM attempts
         JOIN users ON users.id = attempts.user_id
         JOIN attempt_totals AS totals ON totals.attempt_id = attempts.id

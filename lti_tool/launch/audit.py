@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
@@ -15,11 +17,22 @@ def record_event(
     nonce_hash: bytes | None = None,
     detail: str = "",
     correlation_id: str = "",
+    facts: Mapping[str, int | str] | None = None,
 ) -> None:
-    """Append one event; ``detail`` is one of our own sentences, never a value that was sent."""
-    details = {"detail": detail[:300], "nonce_sha256": nonce_hash.hex() if nonce_hash else ""}
+    """Append one event; ``detail`` is one of our own sentences, never a value that was sent.
+
+    ``facts`` are numbers of rows and what an instructor wrote as a reason; empty ones are left out.
+    """
+    details: dict[str, int | str] = {"detail": detail[:300], "nonce_sha256": nonce_hash.hex() if nonce_hash else ""}
+    details |= facts or {}
     connection.execute(
         "INSERT INTO audit_events (event, registration_id, user_id, correlation_id, details)"
         " VALUES (%s, %s, %s, %s, %s)",
-        (event, registration_id, user_id, correlation_id, Jsonb({key: text for key, text in details.items() if text})),
+        (
+            event,
+            registration_id,
+            user_id,
+            correlation_id,
+            Jsonb({key: value for key, value in details.items() if value != ""}),
+        ),
     )

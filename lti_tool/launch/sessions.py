@@ -29,8 +29,9 @@ class LaunchSession:
     """An open launch with what pages need to know of it.
 
     ``deployment_id`` is our number, ``platform_deployment_id`` the platform's name for it. A resource link launch
-    has ``resource_link_id``; a deep linking launch has ``deep_linking`` instead. ``max_attempts`` and ``due_at`` are
-    what the instructor chose for this placement, ``None``: as the quiz says, no due date. ``review_attempt_id`` is the
+    has ``resource_link_id``; a deep linking launch has ``deep_linking`` instead. ``max_attempts`` is
+    what the instructor chose for this placement, ``None``: as the quiz says. ``due_at`` is what this launch told, else
+    what is known of the placement, ``None``: no due date. ``review_attempt_id`` is the
     attempt that this launch was opened to show.
     """
 
@@ -109,8 +110,8 @@ def start_session(connection: Connection, launch: Launch, registration: Registra
     session_id, secret = uuid4(), secrets.token_urlsafe(32)
     connection.execute(
         "INSERT INTO launch_sessions (id, secret_hash, registration_id, deployment_id, context_id, user_id,"
-        " resource_link_id, role, locale, deep_linking, review_attempt_id, expires_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now() + interval '12 hours')",
+        " resource_link_id, role, locale, deep_linking, review_attempt_id, due_at, expires_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now() + interval '12 hours')",
         (
             session_id,
             sha256(secret),
@@ -123,8 +124,11 @@ def start_session(connection: Connection, launch: Launch, registration: Registra
             launch.locale,
             Jsonb(asdict(launch.deep_linking)) if launch.deep_linking else None,
             reviewed.id if reviewed else None,
+            launch.due_at,
         ),
     )
+    if link_id is not None and reviewed is None:
+        _renew_due_date(connection, resource_link_id=link_id, user_id=user_id, due_at=launch.due_at)
     _purge(connection)
     return session_id, secret
 
@@ -151,8 +155,8 @@ def find_session(connection: Connection, session_id: UUID, secret: str) -> Launc
         " u.sub AS user_sub, u.name AS user_name, u.is_test_user, s.resource_link_id,"
         " l.title AS resource_link_title, l.quiz_id, l.line_item_url, l.line_items_url,"
         " coalesce(l.ags_scopes, '{}') AS ags_scopes, s.role, s.locale, s.deep_linking,"
-        " c.memberships_url, l.max_attempts, l.due_at, s.review_attempt_id, s.created_at, s.expires_at,"
-        " s.secret_hash"
+        " c.memberships_url, l.max_attempts, coalesce(s.due_at, l.due_at) AS due_at, s.review_attempt_id,"
+        " s.created_at, s.expires_at, s.secret_hash"
         " FROM launch_sessions s JOIN registrations r ON r.id = s.registration_id"
         " JOIN platforms p ON p.id = r.platform_id JOIN deployments d ON d.id = s.deployment_id"
         " JOIN contexts c ON c.id = s.context_id JOIN users u ON u.id = s.user_id"
@@ -169,6 +173,16 @@ def _session_from_row(row: _SessionRow) -> LaunchSession:
     columns = asdict(row)
     del columns["secret_hash"]
     return LaunchSession(**columns | {"role": Role(row.role), "ags_scopes": tuple(row.ags_scopes)})
+
+
+def _renew_due_date(connection: Connection, *, resource_link_id: int, user_id: int, due_at: datetime | None) -> None:
+    """What a person has begun is due when the latest launch says so: they may have been given more time."""
+    connection.execute(
+        "UPDATE attempts SET due_at = coalesce(%s, resource_links.due_at) FROM resource_links"
+        " WHERE resource_links.id = attempts.resource_link_id AND attempts.resource_link_id = %s"
+        " AND attempts.user_id = %s AND attempts.status = 'OPEN'",
+        (due_at, resource_link_id, user_id),
+    )
 
 
 def _purge(connection: Connection) -> None:

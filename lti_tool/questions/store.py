@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID
 
 from psycopg import Connection
@@ -17,7 +18,11 @@ from lti_tool.errors import NotFound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quiz:
-    """A quiz of one course. ``max_points`` is the sum over its questions; ``language`` is an ISO 639-1 code."""
+    """A quiz of one course. ``max_points`` is the sum over its questions; ``language`` is an ISO 639-1 code.
+
+    The policies from ``posting`` on are described in migration 0003 and, for people, on the quiz's settings page.
+    ``review_confidence`` and ``review_share`` are fractions 0..1.
+    """
 
     id: UUID
     context_id: int
@@ -28,6 +33,13 @@ class Quiz:
     updated_at: datetime
     question_count: int
     max_points: Decimal
+    posting: Literal["AT_ONCE", "APPROVAL"]
+    counted_attempt: Literal["BEST", "LAST", "AVERAGE"]
+    late_rule: Literal["ACCEPT", "DEDUCT", "CLOSE"]
+    late_percent_per_day: Decimal
+    explanations_shown: Literal["AT_ONCE", "AFTER_DUE", "AFTER_APPROVAL"]
+    review_confidence: float | None
+    review_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +88,9 @@ class NewQuestion:
 
 _QUIZ_TOTALS = """
     SELECT quizzes.id, context_id, title, language, max_attempts, created_at, updated_at,
-           count(questions.id)::int AS question_count, coalesce(sum(max_points), 0) AS max_points
+           count(questions.id)::int AS question_count, coalesce(sum(max_points), 0) AS max_points,
+           posting, counted_attempt, late_rule, late_percent_per_day, explanations_shown, review_confidence,
+           review_share
       FROM quizzes LEFT JOIN questions ON questions.quiz_id = quizzes.id
 """
 

@@ -70,12 +70,10 @@ def list_results(connection: Connection, attempt_id: int) -> list[QuestionResult
             ) AS explanations ON true
             LEFT JOIN rewordings ON rewordings.grade_id = grades.id
             LEFT JOIN LATERAL (
-                SELECT json_agg(json_build_object('name', key_points.name, 'verdict', key_point_verdicts.verdict,
-                    'evidence', key_point_verdicts.evidence) ORDER BY key_points.position) AS list
+                SELECT json_agg(json_build_object('name', name, 'verdict', verdict, 'evidence', evidence)
+                    ORDER BY position) AS list
                 FROM key_point_verdicts
-                JOIN key_points ON key_points.question_id = questions.id
-                    AND key_points.position = key_point_verdicts.position
-                WHERE key_point_verdicts.grade_id = grades.id
+                WHERE key_point_verdicts.grade_id = grades.id AND name <> ''
             ) AS verdicts ON true
             WHERE attempts.id = %s ORDER BY questions.position
             """,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -31,7 +32,11 @@ class NoAttemptsLeft(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One user's go at a quiz. ``status`` is OPEN, SUBMITTED or GRADED."""
+    """One user's go at a quiz. ``status`` is OPEN, SUBMITTED or GRADED; ``approval`` NOT_NEEDED, NEEDED or APPROVED.
+
+    ``due_at``: when it is due for this person, ``None`` without a date. ``reopened_from``: the attempt that this one
+    goes on with.
+    """
 
     id: int
     resource_link_id: int
@@ -43,6 +48,10 @@ class Attempt:
     started_at: datetime
     submitted_at: datetime | None
     graded_at: datetime | None
+    due_at: datetime | None
+    approval: str
+    excused_at: datetime | None
+    reopened_from: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +88,8 @@ def find_attempt(connection: Connection, attempt_id: int) -> Attempt | None:
         connection,
         Attempt,
         """
-        SELECT id, resource_link_id, user_id, quiz_id, number, status, is_preview, started_at, submitted_at, graded_at
+        SELECT id, resource_link_id, user_id, quiz_id, number, status, is_preview, started_at, submitted_at, graded_at,
+            due_at, approval, excused_at, reopened_from
         FROM attempts WHERE id = %s
         """,
         attempt_id,
@@ -92,7 +102,8 @@ def list_attempts(connection: Connection, resource_link_id: int, user_id: int) -
         connection,
         Attempt,
         """
-        SELECT id, resource_link_id, user_id, quiz_id, number, status, is_preview, started_at, submitted_at, graded_at
+        SELECT id, resource_link_id, user_id, quiz_id, number, status, is_preview, started_at, submitted_at, graded_at,
+            due_at, approval, excused_at, reopened_from
         FROM attempts WHERE resource_link_id = %s AND user_id = %s ORDER BY number
         """,
         resource_link_id,
@@ -101,7 +112,14 @@ def list_attempts(connection: Connection, resource_link_id: int, user_id: int) -
 
 
 def start_attempt(
-    connection: Connection, *, resource_link_id: int, user_id: int, quiz_id: UUID, max_attempts: int, is_preview: bool
+    connection: Connection,
+    *,
+    resource_link_id: int,
+    user_id: int,
+    quiz_id: UUID,
+    max_attempts: int,
+    is_preview: bool,
+    due_at: datetime | None = None,
 ) -> Attempt:
     """The user's open attempt at this quiz, made if there is none; a preview is an attempt of its own kind.
 
@@ -116,8 +134,9 @@ def start_attempt(
     same_kind = [each for each in attempts if each.quiz_id == quiz_id and each.is_preview == is_preview]
     if same_kind and same_kind[-1].status == "OPEN":
         return same_kind[-1]
-    if len(same_kind) >= max_attempts:
-        raise NoAttemptsLeft(f"user {user_id} has used {len(same_kind)} of {max_attempts} attempts")
+    used = count_used(same_kind)
+    if used >= max_attempts:
+        raise NoAttemptsLeft(f"user {user_id} has used {used} of {max_attempts} attempts")
     # Whoever puts another quiz in this place at this moment is waited for.
     placed = fetch_value(connection, "SELECT quiz_id FROM resource_links WHERE id = %s FOR KEY SHARE", resource_link_id)
     if placed != quiz_id:
@@ -134,18 +153,25 @@ def start_attempt(
         connection,
         Attempt,
         """
-        INSERT INTO attempts (resource_link_id, user_id, quiz_id, number, is_preview) VALUES (%s, %s, %s, %s, %s)
+        INSERT INTO attempts (resource_link_id, user_id, quiz_id, number, is_preview, due_at)
+        VALUES (%s, %s, %s, %s, %s, %s)
         RETURNING id, resource_link_id, user_id, quiz_id, number, status, is_preview, started_at, submitted_at,
-            graded_at
+            graded_at, due_at, approval, excused_at, reopened_from
         """,
         resource_link_id,
         user_id,
         quiz_id,
         len(attempts) + 1,
         is_preview,
+        due_at,
     )
     assert attempt is not None  # an INSERT without ON CONFLICT returns its row
     return attempt
+
+
+def count_used(attempts: Sequence[Attempt]) -> int:
+    """How many attempts these are to the quiz's limit: one that was opened again is the same attempt still."""
+    return sum(attempt.reopened_from is None for attempt in attempts)
 
 
 # Submissions -------------------------------------------------------------------------------------------------------

@@ -101,6 +101,7 @@ def begin(launch_id: UUID) -> ResponseReturnValue:
             quiz_id=current.id,
             max_attempts=_PREVIEW_ATTEMPTS if allowed is None else allowed,
             is_preview=_is_preview(session),
+            due_at=session.due_at,
         )
     return redirect(url_for("submissions.attempt", attempt_id=begun.id), 303)
 
@@ -221,7 +222,7 @@ def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         outcome = outcome_of(connection, current, quiz)
         past = [each for each in _own_attempts(connection, session) if each.quiz_id == current.quiz_id]
         allowed = _allowed_attempts(connection, session, quiz)
-    used = sum(each.is_preview == _is_preview(session) for each in past)
+    used = store.count_used([each for each in past if each.is_preview == _is_preview(session)])
     return render_template(
         "attempts/result.html",
         quiz=quiz,

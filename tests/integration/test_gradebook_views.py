@@ -81,8 +81,9 @@ def test_the_delivery_says_what_became_of_it(course: Course, status: str, error:
     with course.transaction() as connection:
         connection.execute(
             "UPDATE deliveries SET status = %s, last_error = %s,"
-            " finished_at = CASE WHEN %s = 'QUEUED' THEN NULL ELSE now() END",
-            (status, error, status),
+            " finished_at = CASE WHEN %s = 'QUEUED' THEN NULL ELSE now() END,"
+            " parked_because = CASE WHEN %s = 'PARKED' THEN 'NOT_A_STUDENT' END",
+            (status, error, status, status),
         )
     assert words in row_of(course.instructor().get(), "Ada Lovelace")
 
@@ -188,7 +189,8 @@ def test_what_the_gradebook_answered_is_shown_with_the_attempt(course: Course) -
     course.grades(student)
     with course.transaction() as connection:
         connection.execute(
-            "UPDATE deliveries SET status = 'PARKED', finished_at = now(), last_error = '404: no such column'"
+            "UPDATE deliveries SET status = 'PARKED', parked_because = 'NO_COLUMN', finished_at = now(),"
+            " last_error = '404: no such column'"
         )
     page = course.instructor().get().follow("Ada Lovelace")
     assert "The gradebook's answer: 404: no such column" in page.text

@@ -69,7 +69,7 @@ def test_a_database_that_is_away_is_a_clear_error(tmp_path: Path) -> None:
         db.upgrade(f"host={tmp_path} user=nobody dbname=nothing")
 
 
-@pytest.mark.parametrize("table", ["audit_events", "grades", "key_point_verdicts", "explanations"])
+@pytest.mark.parametrize("table", ["audit_events", "grades", "key_point_verdicts", "explanations", "delivery_events"])
 def test_append_only_tables_refuse_changes(database_url: str, table: str) -> None:
     with psycopg.connect(database_url) as connection:
         triggers = connection.execute(

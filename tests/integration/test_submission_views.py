@@ -251,8 +251,9 @@ def test_the_result_says_where_the_score_is(course: Course) -> None:
         with course.transaction() as connection:
             connection.execute("UPDATE rewordings SET outcome = 'NOT_WANTED', finished_at = now()")
             connection.execute(
-                "UPDATE deliveries SET status = %s, finished_at = now(), last_error = 'user 7 is not enrolled'",
-                (status,),
+                "UPDATE deliveries SET status = %s, finished_at = now(), last_error = 'user 7 is not enrolled',"
+                " parked_because = CASE WHEN %s = 'PARKED' THEN 'NOT_A_STUDENT' END",
+                (status, status),
             )
         page = result.person.get()
         assert words in page.text
