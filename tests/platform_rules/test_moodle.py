@@ -104,8 +104,8 @@ def test_a_grade_that_the_teacher_overrode_stays_and_the_tool_says_so(school: Sc
     second = school.answers("lukas", fraction=0.75)
     result = school.delivers(second, tries=4)
     assert result.status == "PARKED"
-    assert "changed or locked there" in (result.error or "")
-    assert "changed or locked there" in school.opens("ada").looks_at("results")
+    assert "was changed in the LMS" in (result.error or "")
+    assert "was changed in the LMS" in school.opens("ada").looks_at("results")
 
 
 def test_a_student_who_left_the_course_is_not_graded_and_not_tried_again(school: School[Moodle]) -> None:
