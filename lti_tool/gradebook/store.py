@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from psycopg import Connection
@@ -16,38 +15,6 @@ from lti_tool.gradebook.outbox import queue_delivery
 
 MAX_REWORDING_TRIES = 3
 REWORDING_BATCH = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverviewRow:
-    """One attempt as the instructor's table shows it; without an answer yet the numbers are ``None``."""
-
-    attempt_id: int
-    user_id: int
-    user_name: str | None
-    user_sub: str
-    number: int
-    status: str
-    is_preview: bool
-    submitted_at: datetime | None
-    points: Decimal | None
-    max_points: Decimal
-    stuck_answers: int
-    lowest_confidence: float | None
-    flags: list[str]
-    delivery_status: str | None
-    delivery_error: str | None
-    delivered_at: datetime | None
-    delivery_tries: int | None
-    delivery_id: int | None
-    parked_because: str | None
-    approval: str
-    is_excused: bool
-    reopened_from: int | None
-    earned_points: Decimal
-    deducted_percent: Decimal
-    due_at: datetime | None
-    is_counted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,36 +227,4 @@ def _add_explanation(
     connection.execute(
         "INSERT INTO explanations (grade_id, source, text, versions) VALUES (%s, %s, %s, %s)",
         (grade_id, source, text, Jsonb(dict(versions))),
-    )
-
-
-# Overview ----------------------------------------------------------------------------------------------------------
-
-
-def list_overview(connection: Connection, resource_link_id: int) -> list[OverviewRow]:
-    """All attempts in a placement, by student and attempt, with score and delivery."""
-    return fetch_all(
-        connection,
-        OverviewRow,
-        """
-        SELECT attempts.id AS attempt_id, users.id AS user_id, users.name AS user_name, users.sub AS user_sub,
-            attempts.number, attempts.status, attempts.is_preview, attempts.submitted_at,
-            CASE WHEN attempts.status = 'GRADED' THEN totals.points END AS points, totals.max_points,
-            totals.stuck_answers, totals.lowest_confidence, totals.flags,
-            deliveries.status AS delivery_status, deliveries.last_error AS delivery_error,
-            CASE WHEN deliveries.status = 'DELIVERED' THEN deliveries.finished_at END AS delivered_at,
-            deliveries.tries AS delivery_tries, deliveries.id AS delivery_id, deliveries.parked_because,
-            attempts.approval, attempts.excused_at IS NOT NULL AS is_excused, attempts.reopened_from,
-            totals.earned_points, totals.deducted_percent, attempts.due_at,
-            EXISTS (SELECT 1 FROM counted_attempts WHERE counted_attempts.id = attempts.id) AS is_counted
-        FROM attempts
-        JOIN users ON users.id = attempts.user_id
-        JOIN attempt_totals AS totals ON totals.attempt_id = attempts.id
-        LEFT JOIN LATERAL (
-            SELECT * FROM deliveries WHERE deliveries.attempt_id = attempts.id ORDER BY version DESC LIMIT 1
-        ) AS deliveries ON true
-        WHERE attempts.resource_link_id = %s
-        ORDER BY users.id, attempts.number
-        """,
-        resource_link_id,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from psycopg import Connection
 
 from lti_tool.errors import NotFound
 from lti_tool.gradebook.ags import LINE_ITEM_SCOPE, SCORE_SCOPE
 from lti_tool.gradebook.class_list import class_list_of
-from lti_tool.gradebook.store import list_overview
+from lti_tool.gradebook.overview import LOW_CONFIDENCE, Overview, list_overview, show_from
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
@@ -19,12 +20,9 @@ from lti_tool.questions.answer_key import max_attempts_here, may_see_key
 from lti_tool.questions.origins import find_origin
 from lti_tool.questions.store import get_placed_quiz, is_fixed, list_questions
 from lti_tool.submissions.results import list_results
-from lti_tool.submissions.store import find_attempt
+from lti_tool.submissions.store import Attempt, find_attempt
 
 blueprint = Blueprint("gradebook", __name__, url_prefix="/launches/<uuid:launch_id>")
-
-#: Below this the score is marked for a second look.
-LOW_CONFIDENCE = 0.5
 
 
 @blueprint.get("/results")
@@ -43,7 +41,7 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
         )
         quiz = get_placed_quiz(connection, session.quiz_id, link_id_of(session))
         questions = list_questions(connection, quiz.id)
-        rows = list_overview(connection, link_id_of(session))
+        attempts = overview_of(connection, session)
         fixed = is_fixed(connection, quiz.id)
         sees_key = may_see_key(connection, session, quiz)
         origin = find_origin(connection, session, quiz)
@@ -51,12 +49,11 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
         "gradebook/overview.html",
         quiz=quiz,
         questions=questions,
-        rows=rows,
+        overview=attempts,
         is_fixed=fixed,
         sees_key=sees_key,
         origin=origin,
         max_attempts=max_attempts_here(session, quiz),
-        low_confidence=LOW_CONFIDENCE,
         gradebook_problem=_gradebook_problem(session),
         class_list=class_list,
     )
@@ -67,8 +64,8 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
 def overview_parts(launch_id: UUID) -> ResponseReturnValue:
     """The table of attempts alone, for the page to put in place."""
     with launch_transaction() as connection:
-        rows = list_overview(connection, link_id_of(current_session()))
-    return render_template("gradebook/_overview_parts.html", rows=rows, low_confidence=LOW_CONFIDENCE)
+        attempts = overview_of(connection, current_session())
+    return render_template("gradebook/_overview_parts.html", overview=attempts)
 
 
 @blueprint.get("/results/<int:attempt_id>")
@@ -80,9 +77,7 @@ def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """
     session = current_session()
     with launch_transaction() as connection:
-        attempt = find_attempt(connection, attempt_id)
-        if attempt is None or attempt.resource_link_id != session.resource_link_id:
-            raise NotFound(f"attempt {attempt_id} is not of resource link {session.resource_link_id}")
+        attempt = attempt_here(connection, attempt_id)
         quiz = get_placed_quiz(connection, attempt.quiz_id, attempt.resource_link_id)
         questions = {question.id: question for question in list_questions(connection, quiz.id)}
         results = list_results(connection, attempt_id)
@@ -98,6 +93,21 @@ def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         row=next((row for row in rows if row.attempt_id == attempt_id), None),
         low_confidence=LOW_CONFIDENCE,
     )
+
+
+def attempt_here(connection: Connection, attempt_id: int) -> Attempt:
+    """The attempt, if it is of the placement that was launched. Raises :class:`NotFound`."""
+    attempt = find_attempt(connection, attempt_id)
+    link_id = current_session().resource_link_id
+    if attempt is None or attempt.resource_link_id != link_id:
+        raise NotFound(f"attempt {attempt_id} is not of resource link {link_id}")
+    return attempt
+
+
+def overview_of(connection: Connection, session: LaunchSession) -> Overview:
+    """The attempts of this placement, as the page's address asks for them."""
+    rows = list_overview(connection, link_id_of(session))
+    return Overview(all_rows=rows, show=show_from(request.args.get("show", "")))
 
 
 def link_id_of(session: LaunchSession) -> int:

@@ -1,0 +1,205 @@
+"""The instructor's table of attempts: one row each with score, state and delivery, and what of them needs a person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, get_args
+from uuid import UUID
+
+from psycopg import Connection
+
+from lti_tool.db import fetch_all
+
+Show = Literal["all", "waiting", "undelivered", "unsure"]
+#: Below this the score is marked for a second look.
+LOW_CONFIDENCE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewRow:
+    """One attempt as the instructor's table shows it; without an answer yet the numbers are ``None``.
+
+    ``delivery_*`` and ``parked_because`` are of the newest score made of it. One that is parked while a newer score of
+    the student exists is SUPERSEDED here: nobody needs to mend it. ``is_left``: an instructor decided that the grade in
+    the LMS stands. ``is_counted``: it takes part in the student's score by ``counted_attempt``, the quiz's policy.
+    """
+
+    attempt_id: int
+    user_id: int
+    user_name: str | None
+    user_sub: str
+    number: int
+    status: str
+    is_preview: bool
+    submitted_at: datetime | None
+    quiz_id: UUID
+    counted_attempt: str
+    points: Decimal | None
+    max_points: Decimal
+    stuck_answers: int
+    lowest_confidence: float | None
+    flags: list[str]
+    delivery_status: str | None
+    delivery_error: str | None
+    delivered_at: datetime | None
+    delivery_tries: int | None
+    delivery_id: int | None
+    parked_because: str | None
+    is_left: bool
+    approval: str
+    is_excused: bool
+    reopened_from: int | None
+    earned_points: Decimal
+    deducted_percent: Decimal
+    due_at: datetime | None
+    is_counted: bool
+
+    @property
+    def is_waiting(self) -> bool:
+        """It is scored, and neither shown nor sent before an instructor approves it."""
+        return self.status == "GRADED" and self.approval == "NEEDED" and not self.is_excused
+
+    @property
+    def is_undelivered(self) -> bool:
+        """Its score could not be delivered, and nobody has settled that yet."""
+        return self.delivery_status == "PARKED" and not self.is_left
+
+    @property
+    def is_resendable(self) -> bool:
+        """Sending it once more may help; where the grade was changed in the LMS, a person has to decide instead."""
+        return self.is_undelivered and self.parked_because != "CHANGED_IN_LMS"
+
+    @property
+    def is_unsure(self) -> bool:
+        """The machine is unsure of it, or failed on one of its answers."""
+        low = self.lowest_confidence is not None and self.lowest_confidence < LOW_CONFIDENCE
+        return low or self.stuck_answers > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """All attempts of a placement, and those of them that ``show`` asks for."""
+
+    all_rows: list[OverviewRow]
+    show: Show
+
+    @property
+    def rows(self) -> list[OverviewRow]:
+        """Those to be shown."""
+        return [row for row in self.all_rows if _is_shown(row, self.show)]
+
+    @property
+    def counts(self) -> dict[Show, int]:
+        """How many rows each choice shows."""
+        return {show: sum(_is_shown(row, show) for row in self.all_rows) for show in get_args(Show)}
+
+    @property
+    def resendable_count(self) -> int:
+        """How many scores could not be delivered, and may be with another try."""
+        return sum(row.is_resendable for row in self.all_rows)
+
+    @property
+    def changed_count(self) -> int:
+        """How many grades were changed in the LMS, so that an instructor has to decide."""
+        return sum(row.is_undelivered and not row.is_resendable for row in self.all_rows)
+
+    @property
+    def is_busy(self) -> bool:
+        """Something will change by itself soon."""
+        return any(row.status == "SUBMITTED" or row.delivery_status == "QUEUED" for row in self.all_rows)
+
+    @property
+    def counting(self) -> frozenset[int]:
+        """The attempts that make up the score of whoever has several."""
+        attempts: dict[int, list[OverviewRow]] = defaultdict(list)
+        for row in self.all_rows:
+            if not row.is_preview:
+                attempts[row.user_id].append(row)
+        return frozenset().union(*(_counting(rows) for rows in attempts.values() if len(rows) > 1))
+
+    @property
+    def numbers(self) -> dict[int, int]:
+        """The number of each attempt, by its id: an attempt that was opened again names the one before."""
+        return {row.attempt_id: row.number for row in self.all_rows}
+
+
+def show_from(value: str) -> Show:
+    """The choice that an address names; ``all`` for what is none."""
+    return next((show for show in get_args(Show) if show == value), "all")
+
+
+def list_overview(connection: Connection, resource_link_id: int) -> list[OverviewRow]:
+    """All attempts in a placement, by student's name and attempt, with score and delivery."""
+    # OFFSET 0 keeps the view where it is: asked once an attempt it takes that attempt's answers; joined as a whole it
+    # would add up the attempts of all courses first.
+    return fetch_all(
+        connection,
+        OverviewRow,
+        """
+        SELECT attempts.id AS attempt_id, users.id AS user_id, users.name AS user_name, users.sub AS user_sub,
+            attempts.number, attempts.status, attempts.is_preview, attempts.submitted_at, attempts.quiz_id,
+            quizzes.counted_attempt,
+            CASE WHEN attempts.status = 'GRADED' THEN totals.points END AS points, totals.max_points,
+            totals.stuck_answers, totals.lowest_confidence, totals.flags,
+            CASE WHEN deliveries.status = 'PARKED' AND deliveries.is_old THEN 'SUPERSEDED' ELSE deliveries.status END
+                AS delivery_status,
+            deliveries.last_error AS delivery_error,
+            CASE WHEN deliveries.status = 'DELIVERED' THEN deliveries.finished_at END AS delivered_at,
+            deliveries.tries AS delivery_tries, deliveries.id AS delivery_id, deliveries.parked_because,
+            deliveries.status = 'PARKED' AND EXISTS (
+                SELECT 1 FROM audit_events
+                WHERE audit_events.registration_id = attempts.registration_id AND event = 'LMS_GRADE_LEFT'
+                    AND audit_events.at >= deliveries.finished_at
+                    AND audit_events.details ->> 'delivery_id' = deliveries.id::text
+            ) AS is_left,
+            attempts.approval, attempts.excused_at IS NOT NULL AS is_excused, attempts.reopened_from,
+            totals.earned_points, totals.deducted_percent, attempts.due_at,
+            resource_links.quiz_id = attempts.quiz_id AND EXISTS (
+                SELECT 1 FROM counted_attempts WHERE counted_attempts.id = attempts.id
+            ) AS is_counted
+        FROM attempts
+        JOIN resource_links ON resource_links.id = attempts.resource_link_id
+        JOIN quizzes ON quizzes.id = attempts.quiz_id
+        JOIN users ON users.id = attempts.user_id
+        JOIN LATERAL (
+            SELECT * FROM attempt_totals WHERE attempt_totals.attempt_id = attempts.id OFFSET 0
+        ) AS totals ON true
+        LEFT JOIN LATERAL (
+            SELECT sent.*, EXISTS (
+                SELECT 1 FROM deliveries AS newer
+                WHERE newer.line_item_url = sent.line_item_url AND newer.user_id = sent.user_id
+                    AND newer.version > sent.version
+            ) AS is_old
+            FROM deliveries AS sent WHERE sent.attempt_id = attempts.id ORDER BY sent.id DESC LIMIT 1
+        ) AS deliveries ON true
+        WHERE attempts.resource_link_id = %s
+        ORDER BY lower(users.name) NULLS LAST, users.id, attempts.number
+        """,
+        resource_link_id,
+    )
+
+
+def _is_shown(row: OverviewRow, show: Show) -> bool:
+    match show:
+        case "all":
+            return True
+        case "waiting":
+            return row.is_waiting
+        case "undelivered":
+            return row.is_undelivered
+        case "unsure":
+            return row.is_unsure
+
+
+def _counting(rows: Sequence[OverviewRow]) -> set[int]:
+    """Those of one student's attempts that their score is made of, as the outbox chooses them."""
+    counted = [row for row in rows if row.is_counted]
+    if not counted or counted[0].counted_attempt == "AVERAGE":
+        return {row.attempt_id for row in counted}
+    if counted[0].counted_attempt == "LAST":
+        return {max(counted, key=lambda row: row.number).attempt_id}
+    return {max(counted, key=lambda row: (row.points or 0, row.number)).attempt_id}
