@@ -1,4 +1,4 @@
-"""The outbox: scores on their way to a line item of an LMS. Only the newest version of a user's score is ever sent."""
+"""The outbox: scores for a line item of an LMS. Only the newest version of a user's score is sent (``sending.py``)."""
 
 from __future__ import annotations
 
@@ -14,36 +14,6 @@ from lti_tool.db import fetch_all, fetch_one, fetch_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryWork:
-    """A delivery that is due, with all that its Score needs. ``score_timestamp`` is set, ``tries`` counts this one.
-
-    ``sent_fractions``: shares of the points that were ever sent for this student before, by earlier versions and, from
-    the second try on, by this one; whether they arrived or not, a grade like that is our own. ``had_equal_score``: an
-    earlier version had the same share, so the score alone does not show whether this one arrived. ``is_announced``: an
-    earlier version told of the same attempt. ``overwrites``: an instructor wants it to replace what is there.
-    """
-
-    id: int
-    registration_id: int
-    line_item_url: str
-    user_id: int
-    user_sub: str
-    attempt_id: int
-    quiz_id: UUID
-    version: int
-    score_given: Decimal
-    score_maximum: Decimal
-    comment: str
-    submitted_at: datetime
-    score_timestamp: datetime
-    tries: int
-    sent_fractions: list[Decimal]
-    had_equal_score: bool
-    is_announced: bool
-    overwrites: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationLine:
     """What the gradebook's comment says of one question: its place, points and explanation (``None``: unanswered)."""
 
@@ -54,12 +24,15 @@ class ExplanationLine:
     explanation: str | None
 
 
-def queue_delivery(connection: Connection, attempt_id: int, *, wait_seconds: int) -> int | None:
+def queue_delivery(
+    connection: Connection, attempt_id: int, *, wait_seconds: int, has_new_comment: bool = False
+) -> int | None:
     """Queue the score that counts for the attempt's student as a new version; ``None`` if it is the same as before.
 
     It is due when the explanations have come, at the latest after ``wait_seconds``. Which attempt counts, or whether
     the average does, is the quiz's policy; a score is the same as before if it is made of the same grades. Nothing is
     sent for previews and test users, without a gradebook column, and for a quiz that the placement no longer has.
+    ``has_new_comment``: the comment on this attempt is another one now, so the same score is sent again with it.
 
     The timestamp is the database's clock rounded up to a whole second (Moodle compares whole seconds), and later than
     any of this line item and user before.
@@ -126,11 +99,53 @@ def queue_delivery(connection: Connection, attempt_id: int, *, wait_seconds: int
             OR (newest.attempt_id, newest.score_given, newest.score_maximum, newest.grade_ids, newest.averaged_attempts)
                 IS DISTINCT FROM
                 (score.id, score.points, score.max_points, coalesce(score.grade_ids, '{}'), score.averaged_attempts)
+            OR newest.status = 'SUPERSEDED'  -- it was withdrawn: see withdraw_deliveries
+            OR (%(has_new_comment)s AND score.id = %(attempt)s)
         RETURNING id
         """,
-        {"link": resource_link_id, "user": user_id, "column": line_item_url, "wait": wait_seconds},
+        {
+            "link": resource_link_id,
+            "user": user_id,
+            "column": line_item_url,
+            "wait": wait_seconds,
+            "attempt": attempt_id,
+            "has_new_comment": has_new_comment,
+        },
     ).fetchone()
     return row[0] if row else None
+
+
+def withdraw_deliveries(connection: Connection, attempt_id: int) -> list[int]:
+    """No attempt of this attempt's student counts any more: what was not delivered yet is not sent; the ids.
+
+    Without effect while one counts (a newer version takes the place of what waits then), and on a score that is being
+    sent at this moment. What was delivered stays in the gradebook.
+    """
+    rows = connection.execute(
+        """
+        UPDATE deliveries SET status = 'SUPERSEDED', finished_at = now(), parked_because = NULL
+        WHERE id IN (
+            SELECT waiting.id FROM deliveries AS waiting
+            JOIN attempts AS own ON own.id = waiting.attempt_id
+            JOIN attempts ON attempts.resource_link_id = own.resource_link_id AND attempts.user_id = own.user_id
+                AND attempts.quiz_id = own.quiz_id
+            WHERE attempts.id = %s AND waiting.status IN ('QUEUED', 'PARKED')
+                AND NOT EXISTS (
+                    SELECT 1 FROM counted_attempts
+                    WHERE counted_attempts.resource_link_id = attempts.resource_link_id
+                        AND counted_attempts.user_id = attempts.user_id
+                        AND counted_attempts.quiz_id = attempts.quiz_id
+                )
+            FOR UPDATE OF waiting SKIP LOCKED
+        )
+        RETURNING id
+        """,
+        (attempt_id,),
+    ).fetchall()
+    withdrawn = sorted(row[0] for row in rows)
+    for delivery_id in withdrawn:
+        record_event(connection, delivery_id, "SUPERSEDED", "no attempt counts any more")
+    return withdrawn
 
 
 def list_attempts_without_delivery(connection: Connection, limit: int = 500) -> list[tuple[int, int]]:
@@ -166,77 +181,22 @@ def release_deliveries(connection: Connection, attempt_ids: Sequence[int]) -> li
     return sorted(row[0] for row in rows)
 
 
-def list_due_deliveries(connection: Connection, limit: int = 500) -> list[tuple[int, int]]:
+def list_due_deliveries(connection: Connection, *, per_registration: int = 2) -> list[tuple[int, int]]:
     """(registration, delivery) of what is due: what the sweep wakes.
 
-    Registrations in turn, the oldest of each first: one with very many due keeps no other waiting.
+    The oldest few of each registration: whoever is woken for one goes on with the next by himself, one registration
+    with very many due keeps no other waiting, and the broker is not filled with wakes for one row over and over.
     """
     return connection.execute(
         """
-        SELECT registration_id, id FROM deliveries WHERE status = 'QUEUED' AND due_at <= now()
-        ORDER BY row_number() OVER (PARTITION BY registration_id ORDER BY due_at), due_at LIMIT %s
+        SELECT registration_id, id FROM (
+            SELECT registration_id, id, due_at, row_number() OVER (PARTITION BY registration_id ORDER BY due_at) AS place
+            FROM deliveries WHERE status = 'QUEUED' AND due_at <= now()
+        ) AS due
+        WHERE place <= %s ORDER BY place, due_at
         """,
-        (limit,),
+        (per_registration,),
     ).fetchall()
-
-
-def begin_delivery(connection: Connection, delivery_id: int, *, lease_seconds: float = 60.0) -> bool:
-    """Count a try before anything is sent; ``False``: not due, done, superseded, taken.
-
-    Until ``lease_seconds`` have passed the row is not due again: a worker that dies now has its row swept up then.
-    """
-    superseded = fetch_value(
-        connection,
-        """
-        UPDATE deliveries SET status = 'SUPERSEDED', finished_at = now()
-        WHERE id = (
-            SELECT id FROM deliveries AS old WHERE id = %s AND status = 'QUEUED' AND EXISTS (
-                SELECT 1 FROM deliveries AS new
-                WHERE new.line_item_url = old.line_item_url AND new.user_id = old.user_id AND new.version > old.version
-            )
-            FOR UPDATE SKIP LOCKED
-        )
-        RETURNING tries
-        """,
-        delivery_id,
-    )
-    if superseded is not None:
-        record_event(connection, delivery_id, "SUPERSEDED")
-        return False
-    begun = fetch_value(
-        connection,
-        """
-        UPDATE deliveries SET
-            tries = deliveries.tries + 1,
-            due_at = now() + make_interval(secs => %s),
-            -- An older version may have been given a later time meanwhile, by a gradebook that knew a later one.
-            score_timestamp = greatest(deliveries.score_timestamp, (
-                SELECT max(older.score_timestamp) + interval '1 second' FROM deliveries AS older
-                WHERE older.line_item_url = deliveries.line_item_url AND older.user_id = deliveries.user_id
-                    AND older.version < deliveries.version
-            ))
-        WHERE deliveries.id = (
-            SELECT id FROM deliveries WHERE id = %s AND status = 'QUEUED' AND due_at <= now() FOR UPDATE SKIP LOCKED
-        )
-        RETURNING deliveries.id
-        """,
-        lease_seconds,
-        delivery_id,
-    )
-    if begun is not None:
-        record_event(connection, delivery_id, "BEGUN")
-    return begun is not None
-
-
-def postpone(connection: Connection, delivery_id: int, *, wait_seconds: float) -> None:
-    """Another worker sends a score of the same student at this moment: try again soon."""
-    connection.execute(
-        """
-        UPDATE deliveries SET due_at = now() + make_interval(secs => %s)
-        WHERE id = (SELECT id FROM deliveries WHERE id = %s AND status = 'QUEUED' FOR UPDATE SKIP LOCKED)
-        """,
-        (wait_seconds, delivery_id),
-    )
 
 
 def record_event(connection: Connection, delivery_id: int, event: str, detail: str = "") -> None:
@@ -278,82 +238,6 @@ def list_explanation_lines(connection: Connection, delivery_id: int) -> list[Exp
         """,
         delivery_id,
     )
-
-
-def lock_delivery(connection: Connection, delivery_id: int) -> DeliveryWork | None:
-    """The delivery if it is still queued and no other worker sends a score of the same student to the same column.
-
-    The locks last until the transaction ends: an older version that is still on its way cannot arrive after this one.
-    """
-    return fetch_one(
-        connection,
-        DeliveryWork,
-        """
-        SELECT deliveries.id, users.registration_id, deliveries.line_item_url, deliveries.user_id,
-            users.sub AS user_sub, deliveries.attempt_id, attempts.quiz_id, deliveries.version,
-            deliveries.score_given, deliveries.score_maximum, deliveries.comment, deliveries.submitted_at,
-            deliveries.score_timestamp, deliveries.tries, deliveries.overwrites,
-            ARRAY(
-                SELECT sent.score_given / sent.score_maximum FROM deliveries AS sent
-                WHERE sent.line_item_url = deliveries.line_item_url AND sent.user_id = deliveries.user_id
-                    AND sent.tries > (sent.id = deliveries.id)::integer AND sent.version <= deliveries.version
-                ORDER BY sent.version
-            ) AS sent_fractions,
-            EXISTS (
-                SELECT 1 FROM deliveries AS earlier
-                WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
-                    AND earlier.version < deliveries.version AND earlier.tries > 0
-                    AND earlier.score_given / earlier.score_maximum = deliveries.score_given / deliveries.score_maximum
-            ) AS had_equal_score,
-            EXISTS (
-                SELECT 1 FROM deliveries AS earlier
-                WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.attempt_id = deliveries.attempt_id
-                    AND earlier.version < deliveries.version AND earlier.tries > 0
-            ) AS is_announced
-        FROM deliveries JOIN users ON users.id = deliveries.user_id
-        JOIN attempts ON attempts.id = deliveries.attempt_id
-        WHERE deliveries.id = %s AND deliveries.status = 'QUEUED' AND deliveries.comment IS NOT NULL
-            AND pg_try_advisory_xact_lock(
-                hashtextextended(format('sending %%s %%s', deliveries.line_item_url, deliveries.user_id), 0))
-        FOR UPDATE OF deliveries SKIP LOCKED
-        """,
-        delivery_id,
-    )
-
-
-def record_delivered(connection: Connection, delivery_id: int) -> None:
-    """The gradebook holds the score."""
-    connection.execute(
-        "UPDATE deliveries SET status = 'DELIVERED', finished_at = now(), last_error = NULL WHERE id = %s",
-        (delivery_id,),
-    )
-    record_event(connection, delivery_id, "DELIVERED")
-
-
-def record_retry(connection: Connection, delivery_id: int, *, error: str, wait_seconds: float, renew: bool) -> None:
-    """It did not arrive: try again later. ``renew``: with a newer timestamp, the gradebook knows a later one."""
-    connection.execute(
-        """
-        UPDATE deliveries SET last_error = %s, due_at = clock_timestamp() + make_interval(secs => %s),
-            score_timestamp = CASE
-                WHEN %s THEN date_trunc('second', greatest(now(), score_timestamp)) + interval '1 second'
-                ELSE score_timestamp
-            END
-        WHERE id = %s
-        """,
-        (error[:1000], wait_seconds, renew, delivery_id),
-    )
-    record_event(connection, delivery_id, "FAILED", error)
-
-
-def record_parked(connection: Connection, delivery_id: int, *, error: str, because: str) -> None:
-    """It cannot arrive until a person mends the cause, or decides."""
-    connection.execute(
-        "UPDATE deliveries SET status = 'PARKED', finished_at = now(), last_error = %s, parked_because = %s"
-        " WHERE id = %s",
-        (error[:1000], because, delivery_id),
-    )
-    record_event(connection, delivery_id, "PARKED", error)
 
 
 def resend_parked(connection: Connection, delivery_ids: Sequence[int], *, overwrites: bool, actor: str) -> list[int]:
