@@ -31,6 +31,7 @@ doctor: install  ## look at every part and say what is wrong
 	@$(BIN)/mlquiz doctor
 
 fuzz: install  ## 20,000 mutated tokens and login requests; EXAMPLES=1000 for fewer
+	@$(BIN)/python tools/install_openedx.py
 	@MLQUIZ_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal tests/fuzz
 
 test: install  ## all tests; TESTS=tests/unit for some
