@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Names of the tasks, so that a sender need not import what runs them.
 GRADE = "lti_tool.submissions.tasks.grade_submission"
+REGRADE = "lti_tool.gradebook.regrade_tasks.compute_regrade"
 EXPLAIN = "lti_tool.gradebook.tasks.explain_pending"
 DELIVER = "lti_tool.gradebook.tasks.deliver_score"
 SWEEP = "lti_tool.gradebook.tasks.sweep"
@@ -51,7 +52,13 @@ _REDIS = {
 _RABBITMQ = {"confirm_publish": True}
 
 celery = Celery(
-    "mlquiz", include=["lti_tool.submissions.tasks", "lti_tool.gradebook.tasks", "lti_tool.launch.key_rotation"]
+    "mlquiz",
+    include=[
+        "lti_tool.submissions.tasks",
+        "lti_tool.gradebook.tasks",
+        "lti_tool.gradebook.regrade_tasks",
+        "lti_tool.launch.key_rotation",
+    ],
 )
 
 
@@ -71,6 +78,7 @@ def configure(settings: Settings) -> Celery:
         task_default_queue="grade",
         task_routes={
             GRADE: {"queue": "grade"},
+            REGRADE: {"queue": "grade"},
             EXPLAIN: {"queue": "explain"},
             DELIVER: {"queue": "deliver"},
             SWEEP: {"queue": "deliver"},
@@ -122,6 +130,11 @@ def wake_grading(registration_id: int, submission_ids: Sequence[int]) -> None:
     In the background: nobody who hands in waits for a broker that is away.
     """
     _background.submit(wake_each, GRADE, [(registration_id, submission_id) for submission_id in submission_ids])
+
+
+def wake_later(task_name: str, *arguments: int) -> None:
+    """:func:`wake` in the background, for pages."""
+    _background.submit(wake, task_name, *arguments)
 
 
 _background = ThreadPoolExecutor(1, thread_name_prefix="wake")

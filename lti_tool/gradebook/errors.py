@@ -12,11 +12,16 @@
     ├── AttemptsExhausted    the gradebook takes no further submission of this student
     ├── NotAStudent          the person is no enrolled student of the course (any more)
     └── ChangedInLms         somebody changed or locked the grade in the LMS: it stays until a person decides
+
+    Refused (lti_tool.errors)
+    ├── RegradeOpen          409 answers of this activity are being graded again already
+    ├── RegradeNotOpen       409 it was applied or discarded before, or is not computed yet
+    └── NothingToRegrade     409 no answer was scored yet
 """
 
 from __future__ import annotations
 
-from lti_tool.errors import ServiceError
+from lti_tool.errors import Refused, ServiceError
 
 
 class ServiceAway(ServiceError):
@@ -67,3 +72,32 @@ class ChangedInLms(ServiceError):
     """Somebody changed or locked the grade in the LMS: it stays as it is until a person decides."""
 
     parked_because = "CHANGED_IN_LMS"
+
+
+class RegradeOpen(Refused):
+    """Answers of this placement are being graded again already: one preview at a time."""
+
+    status = 409
+    code = "REGRADE-OPEN"
+    instructor_text = (
+        "Answers of this activity are being graded again already, by you or by a colleague."
+        " Apply or discard that first; the results page leads to it."
+    )
+
+
+class RegradeNotOpen(Refused):
+    """There is nothing to apply or discard: that was done, or the scores are not computed yet."""
+
+    status = 409
+    code = "REGRADE-NOT-OPEN"
+    instructor_text = (
+        "This was applied or discarded before, or its scores are not computed yet. Open it again from the results page."
+    )
+
+
+class NothingToRegrade(Refused):
+    """No answer of a student was scored yet."""
+
+    status = 409
+    code = "NOTHING-TO-REGRADE"
+    instructor_text = "No answer of a student was scored yet, so there is nothing to grade again."

@@ -9,9 +9,22 @@ from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
 from lti_tool.gradebook import outbox, store
 from lti_tool.gradebook.ags import SCORE_SCOPE
 from lti_tool.gradebook.column_store import list_untended_placements
+from lti_tool.gradebook.regrades import list_computing
 from lti_tool.questions.store import get_grading_question
 from lti_tool.submissions.store import list_waiting
-from lti_tool.worker import DELIVER, EXPLAIN, GRADE, SWEEP, TEND_COLUMN, Workbench, celery, wake, wake_each, workbench
+from lti_tool.worker import (
+    DELIVER,
+    EXPLAIN,
+    GRADE,
+    REGRADE,
+    SWEEP,
+    TEND_COLUMN,
+    Workbench,
+    celery,
+    wake,
+    wake_each,
+    workbench,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +65,9 @@ def sweep() -> None:
         to_explain = store.list_tenants_with_rewordings(connection)
         due = outbox.list_due_deliveries(connection)
         untended = list_untended_placements(connection, may_score=SCORE_SCOPE)
+        computing = list_computing(connection)
     wake_each(GRADE, waiting)
+    wake_each(REGRADE, computing)
     for registration_id in to_explain:
         wake(EXPLAIN, registration_id)
     wake_each(DELIVER, due)
