@@ -277,8 +277,20 @@ class Course:
             for submission_id, attempt_id, max_points in rows:
                 points = Decimal(str(fraction)) * max_points
                 assessment = make_assessment(fraction=fraction, confidence=confidence)
+                names = dict(
+                    connection.execute(
+                        "SELECT position, name FROM key_points JOIN submissions USING (question_id)"
+                        " WHERE submissions.id = %s",
+                        (submission_id,),
+                    ).fetchall()
+                )
                 record_model_grade(
-                    connection, submission_id, assessment, points=points, explanation="You said what happens."
+                    connection,
+                    submission_id,
+                    assessment,
+                    points=points,
+                    explanation="You said what happens.",
+                    names=names,
                 )
                 mark_graded(connection, submission_id)
                 finish_attempt(connection, attempt_id, explanation_wait_seconds=60)

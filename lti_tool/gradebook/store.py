@@ -47,9 +47,18 @@ class VerdictRow:
 
 
 def record_model_grade(
-    connection: Connection, submission_id: int, assessment: Assessment, *, points: Decimal, explanation: str
+    connection: Connection,
+    submission_id: int,
+    assessment: Assessment,
+    *,
+    points: Decimal,
+    explanation: str,
+    names: Mapping[int, str],
 ) -> int:
-    """Record what the grader found together with the template's explanation; the id of the grade."""
+    """Record what the grader found together with the template's explanation; the id of the grade.
+
+    ``names``: of the key points by position, as they were when it was assessed. The key may have changed since.
+    """
     grade_id = fetch_value(
         connection,
         """
@@ -70,13 +79,10 @@ def record_model_grade(
         cursor.executemany(
             """
             INSERT INTO key_point_verdicts (grade_id, position, verdict, similarity, evidence, name)
-            SELECT %s, %s, %s, %s, %s, coalesce((
-                SELECT key_points.name FROM key_points JOIN submissions USING (question_id)
-                WHERE submissions.id = %s AND key_points.position = %s
-            ), '')
+            VALUES (%s, %s, %s, %s, %s, %s)
             """,
             [
-                (grade_id, item.position, item.verdict, item.similarity, item.evidence, submission_id, item.position)
+                (grade_id, item.position, item.verdict, item.similarity, item.evidence, names.get(item.position, ""))
                 for item in assessment.verdicts
             ],
         )
@@ -193,6 +199,40 @@ def record_rewording(
     )
     if text is not None:
         _add_explanation(connection, grade_id, "LLM", text, versions)
+
+
+def list_questions_of(connection: Connection, grade_ids: Sequence[int]) -> list[int]:
+    """The questions that these grades are for."""
+    rows = connection.execute(
+        "SELECT DISTINCT question_id FROM grades JOIN submissions ON submissions.id = grades.submission_id"
+        " WHERE grades.id = ANY(%s) ORDER BY question_id",
+        (list(grade_ids),),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def give_up_rewordings(connection: Connection, question_id: int, *, reason: str) -> list[int]:
+    """Leave the template's text of this question where it waits for the language model; ids of the attempts.
+
+    What a worker is wording at this moment is left to it.
+    """
+    rows = connection.execute(
+        """
+        WITH waiting AS (
+            SELECT rewordings.grade_id, submissions.attempt_id
+            FROM rewordings
+            JOIN grades ON grades.id = rewordings.grade_id
+            JOIN submissions ON submissions.id = grades.submission_id
+            WHERE rewordings.outcome = 'PENDING' AND submissions.question_id = %s
+            FOR UPDATE OF rewordings SKIP LOCKED
+        )
+        UPDATE rewordings SET outcome = 'FAILED', finished_at = now(), reasons = ARRAY[%s]
+        FROM waiting WHERE rewordings.grade_id = waiting.grade_id
+        RETURNING waiting.attempt_id
+        """,
+        (question_id, reason),
+    ).fetchall()
+    return sorted({row[0] for row in rows})
 
 
 def list_attempts_fully_explained(connection: Connection, attempt_ids: Sequence[int]) -> list[int]:

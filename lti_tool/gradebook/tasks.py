@@ -81,10 +81,14 @@ def explain(bench: Workbench, registration_id: int) -> tuple[list[int], bool]:
     if not begun:
         return [], False
     with bench.database.transaction(registration_id) as connection:
+        # Before the locks: whoever changes an answer key gives up what is not locked (give_up_rewordings), so what is
+        # locked afterwards was read with the key that it was scored with.
+        questions = {
+            each: get_grading_question(connection, each) for each in store.list_questions_of(connection, begun)
+        }
         work = store.lock_rewordings(connection, begun)
         assessed: list[tuple[Question, str, Assessment]] = [
-            (get_grading_question(connection, item.question_id), item.answer, _assessment(connection, item))
-            for item in work
+            (questions[item.question_id], item.answer, _assessment(connection, item)) for item in work
         ]
         explanations = bench.explainer.explain(assessed)
         for item, explanation in zip(work, explanations, strict=True):

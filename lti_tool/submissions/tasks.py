@@ -39,7 +39,8 @@ def grade(bench: Workbench, registration_id: int, submission_id: int) -> bool:
         assessment = bench.grader.assess(question, [work.answer])[0]
         explanation = template_text(feedback_from(question, work.answer, assessment))
         points = points_from(assessment.fraction, work.max_points)
-        record_model_grade(connection, submission_id, assessment, points=points, explanation=explanation)
+        names = {point.position: point.name for point in question.key_points}
+        record_model_grade(connection, submission_id, assessment, points=points, explanation=explanation, names=names)
         store.mark_graded(connection, submission_id)
         finish_attempt(connection, work.attempt_id, explanation_wait_seconds=bench.settings.explanation_wait_seconds)
     _log.info("graded", submission_id=submission_id, fraction=round(assessment.fraction, 3))
