@@ -8,7 +8,6 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from psycopg import Connection
-from psycopg import Connection
 
 from lti_tool.errors import NotFound
 from lti_tool.gradebook.ags import LINE_ITEM_SCOPE, SCORE_SCOPE
@@ -111,15 +110,6 @@ def overview_of(connection: Connection, session: LaunchSession) -> Overview:
     return Overview(all_rows=rows, show=show_from(request.args.get("show", "")))
 
 
-def attempt_here(connection: Connection, attempt_id: int) -> Attempt:
-    """The attempt, if it is one in the placement of this launch; :class:`NotFound` otherwise."""
-    session = current_session()
-    attempt = find_attempt(connection, attempt_id)
-    if attempt is None or attempt.resource_link_id != session.resource_link_id:
-        raise NotFound(f"attempt {attempt_id} is not of resource link {session.resource_link_id}")
-    return attempt
-
-
 def link_id_of(session: LaunchSession) -> int:
     """The placement of this launch; a deep linking launch has none, and no results either."""
     if session.resource_link_id is None:
@@ -139,4 +129,8 @@ def _gradebook_problem(session: LaunchSession) -> Literal["no-column", "no-colum
     return "no-column-yet" if session.line_items_url and LINE_ITEM_SCOPE in session.ags_scopes else "no-column"
 
 
-from lti_tool.gradebook import delivery_views, platform_views  # noqa: E402, F401 - their views join the blueprint
+from lti_tool.gradebook import (  # noqa: E402 - their views join the blueprint
+    decision_views,  # noqa: F401
+    delivery_views,  # noqa: F401
+    platform_views,  # noqa: F401
+)
