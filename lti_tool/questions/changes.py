@@ -14,6 +14,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from lti_tool.db import fetch_value
 from lti_tool.questions.errors import QuestionTried, QuizFixed
+from lti_tool.questions.policies import copy_policies
 from lti_tool.questions.store import (
     NewKeyPoint,
     NewQuestion,
@@ -48,8 +49,11 @@ def update_quiz(
 def copy_quiz(
     connection: Connection, quiz: Quiz, *, title: str, created_by: int | None, context_id: int | None = None
 ) -> UUID:
-    """A new quiz with the same questions, free to be changed, of the same course or of ``context_id``; its id."""
-    return add_quiz(
+    """A new quiz with the same questions and policies, free to be changed; its id.
+
+    It is of the same course, or of ``context_id``.
+    """
+    copied = add_quiz(
         connection,
         context_id=context_id or quiz.context_id,
         title=title,
@@ -58,6 +62,8 @@ def copy_quiz(
         created_by=created_by,
         questions=[_as_new(question) for question in list_questions(connection, quiz.id)],
     )
+    copy_policies(connection, quiz.id, copied)
+    return copied
 
 
 def add_question(connection: Connection, quiz_id: UUID, question: NewQuestion) -> int:

@@ -26,6 +26,8 @@ from lti_tool.questions.forms import (
     parse_quiz,
     plain_number,
 )
+from lti_tool.questions.policies import Policies
+from lti_tool.questions.policy_form import TypedPolicies
 from lti_tool.questions.views import blueprint
 
 #: Blank rows under the filled ones, so that a browser without scripts can add some too.
@@ -36,7 +38,7 @@ _SPARE_ROWS = 2
 @with_session(Role.INSTRUCTOR)
 def quiz(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
     """The quiz with its questions, and what can be done with it."""
-    return _quiz_page(quiz_id)
+    return quiz_page(quiz_id)
 
 
 @blueprint.post("/quizzes/<uuid:quiz_id>/details")
@@ -46,7 +48,7 @@ def save_details(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
     try:
         fields = parse_quiz(TypedQuiz.from_form(request.form))
     except FormFaults as refusal:
-        return _quiz_page(quiz_id, typed=refusal.typed, faults=refusal.faults), refusal.status
+        return quiz_page(quiz_id, typed=refusal.typed, faults=refusal.faults), refusal.status
     with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         changes.update_quiz(
@@ -62,7 +64,7 @@ def save_points(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
     try:
         points = parse_points(request.form)
     except FormFaults as refusal:
-        return _quiz_page(quiz_id, faults=refusal.faults, typed_points=refusal.typed), refusal.status
+        return quiz_page(quiz_id, faults=refusal.faults, typed_points=refusal.typed), refusal.status
     with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         changes.update_points(connection, current.id, points)
@@ -200,13 +202,15 @@ def _back_to(quiz_id: UUID, notice: str, anchor: str | None = None) -> ResponseR
     return redirect(url_for("questions.quiz", quiz_id=quiz_id, notice=notice, _anchor=anchor), 303)
 
 
-def _quiz_page(
+def quiz_page(
     quiz_id: UUID,
     *,
     typed: TypedQuiz | None = None,
     faults: dict[str, str] | None = None,
     typed_points: dict[str, str] | None = None,
+    typed_policies: TypedPolicies | None = None,
 ) -> str:
+    """The page of a quiz of this course; with ``faults``, what was typed into one of its forms."""
     with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         questions = store.list_questions(connection, quiz_id)
@@ -218,6 +222,7 @@ def _quiz_page(
         is_fixed=is_fixed,
         typed=typed or TypedQuiz.from_quiz(current),
         typed_points=typed_points or {},
+        typed_policies=typed_policies or TypedPolicies.from_policies(Policies.of_quiz(current)),
         faults=faults or {},
         languages=QUIZ_LANGUAGES,
     )

@@ -100,4 +100,4 @@ def _first_language() -> str:
     return language if language in QUIZ_LANGUAGES else "en"
 
 
-from lti_tool.questions import editor, placing  # noqa: E402, F401 - their views join the blueprint
+from lti_tool.questions import editor, placing, policy_views  # noqa: E402, F401 - their views join the blueprint

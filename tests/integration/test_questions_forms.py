@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask_babel import Babel
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from grading.domain import Question
@@ -27,6 +29,7 @@ from lti_tool.questions.forms import (
     parse_quiz,
     plain_number,
 )
+from lti_tool.questions.policy_form import TypedPolicies, parse_policies
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,6 +94,56 @@ def test_every_wrong_field_is_named_at_once() -> None:
     with pytest.raises(FormFaults) as refusal:
         parse_quiz(TypedQuiz(title="", language="xx", max_attempts="-1"))
     assert set(refusal.value.faults) == {"title", "language", "max_attempts"}
+
+
+POLICIES = {
+    "posting": "AT_ONCE",
+    "counted_attempt": "BEST",
+    "late_rule": "ACCEPT",
+    "late_percent_per_day": "10",
+    "explanations_shown": "AT_ONCE",
+    "review_confidence": "50",
+    "review_share": "0",
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("posting", ""),
+        ("posting", "LATER"),
+        ("counted_attempt", "WORST"),
+        ("late_rule", "accept"),
+        ("late_percent_per_day", "0"),
+        ("late_percent_per_day", "101"),
+        ("late_percent_per_day", "ten"),
+        ("late_percent_per_day", ""),
+        ("late_percent_per_day", "NaN"),
+        ("late_percent_per_day", "1.234"),
+        ("explanations_shown", "NEVER"),
+        ("review", "yes"),
+        ("review_confidence", "0"),
+        ("review_confidence", "100.5"),
+        ("review_share", "-1"),
+        ("review_share", "100"),
+    ],
+)
+def test_a_wrong_policy_is_named(field: str, value: str) -> None:
+    typed = TypedPolicies.from_form(MultiDict(POLICIES | {field: value}))
+    with pytest.raises(FormFaults) as refusal:
+        parse_policies(typed)
+    assert list(refusal.value.faults) == [field]
+    assert refusal.value.faults[field].endswith(".")
+    assert refusal.value.typed is typed
+
+
+@given(st.decimals("1", "100", places=2), st.decimals("0", "99.99", places=2))
+def test_percent_come_back_as_they_were_typed(confidence: Decimal, share: Decimal) -> None:
+    typed = TypedPolicies.from_form(
+        MultiDict(POLICIES | {"review": "on", "review_confidence": str(confidence), "review_share": str(share)})
+    )
+    again = TypedPolicies.from_policies(parse_policies(typed))
+    assert (Decimal(again.review_confidence), Decimal(again.review_share)) == (confidence, share)
 
 
 def test_a_question_form_becomes_a_question() -> None:

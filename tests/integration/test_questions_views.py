@@ -339,7 +339,7 @@ def test_a_placement_with_a_quiz_keeps_it(course: Course) -> None:
 # Whose it is ------------------------------------------------------------------------------------------------------
 
 INSTRUCTOR_PAGES = ["", "preview", "bank", "questions/new"]
-INSTRUCTOR_ACTIONS = ["details", "points", "copy", "bank", "questions/new"]
+INSTRUCTOR_ACTIONS = ["details", "policies", "points", "copy", "bank", "questions/new"]
 FIELDS = {"title": "x", "language": "en", "max_attempts": "1", "sample": "pca", "prompt": "Why?", "max_points": "1"}
 
 
