@@ -159,7 +159,8 @@ def list_overview(connection: Connection, resource_link_id: int) -> list[Overvie
             attempts.approval, attempts.excused_at IS NOT NULL AS is_excused, attempts.reopened_from,
             totals.earned_points, totals.deducted_percent, attempts.due_at,
             resource_links.quiz_id = attempts.quiz_id AND EXISTS (
-                SELECT 1 FROM counted_attempts WHERE counted_attempts.id = attempts.id
+                SELECT 1 FROM counted_attempts
+                WHERE counted_attempts.id = attempts.id AND counted_attempts.resource_link_id = %s
             ) AS is_counted
         FROM attempts
         JOIN resource_links ON resource_links.id = attempts.resource_link_id
@@ -179,6 +180,7 @@ def list_overview(connection: Connection, resource_link_id: int) -> list[Overvie
         WHERE attempts.resource_link_id = %s
         ORDER BY lower(users.name) NULLS LAST, users.id, attempts.number
         """,
+        resource_link_id,
         resource_link_id,
     )
 

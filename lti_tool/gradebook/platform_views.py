@@ -14,12 +14,14 @@ from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from lti_tool.errors import ServiceError
+from lti_tool.gradebook.ags import AgsClient
 from lti_tool.gradebook.class_list import ClassList, ClassLists, class_list_of
 from lti_tool.gradebook.columns import Columns
 from lti_tool.gradebook.errors import PermissionMissing, ServiceAway
 from lti_tool.gradebook.patience import Turns
 from lti_tool.gradebook.views import blueprint, link_id_of
 from lti_tool.launch.access import current_session, launch_transaction, with_session
+from lti_tool.launch.platforms import Registration
 from lti_tool.launch.roles import Role
 from lti_tool.launch.tokens import TokenSource
 from lti_tool.platform_http import PlatformHttp
@@ -38,6 +40,12 @@ class GradebookServices:
     class_lists: ClassLists
     columns: Columns
     turns: Turns
+    http: PlatformHttp
+    tokens: TokenSource
+
+    def client(self, registration: Registration) -> AgsClient:
+        """The gradebook services of one registration."""
+        return AgsClient(registration, self.http, self.tokens)
 
 
 @blueprint.record_once
@@ -49,6 +57,8 @@ def _prepare(state: BlueprintSetupState) -> None:
         class_lists=ClassLists(common.database, http, tokens),
         columns=Columns(common.database, http, tokens),
         turns=Turns(_AT_A_TIME),
+        http=http,
+        tokens=tokens,
     )
 
 
@@ -79,10 +89,10 @@ def create_column(launch_id: UUID) -> ResponseReturnValue:
     session = current_session()
     notice = "column"
     try:
-        with _services().turns.turn(session.registration_id) as has_turn:
+        with gradebook_services().turns.turn(session.registration_id) as has_turn:
             if not has_turn:
                 raise ServiceAway("The LMS is being asked by others at this moment.")
-            _services().columns.provide(session.registration_id, link_id_of(session))
+            gradebook_services().columns.provide(session.registration_id, link_id_of(session))
     except ServiceError as error:
         _log.warning("no gradebook column", resource_link_id=session.resource_link_id, error=str(error))
         if isinstance(error, PermissionMissing):
@@ -107,10 +117,11 @@ def _ask_for_class() -> None:
     session = current_session()
     if session.memberships_url is None:
         return
-    with _services().turns.turn(session.registration_id) as has_turn:
+    with gradebook_services().turns.turn(session.registration_id) as has_turn:
         if has_turn:
-            _services().class_lists.ask(session.registration_id, session.context_id, session.memberships_url)
+            gradebook_services().class_lists.ask(session.registration_id, session.context_id, session.memberships_url)
 
 
-def _services() -> GradebookServices:
+def gradebook_services() -> GradebookServices:
+    """What this process keeps for asking platforms."""
     return current_app.extensions[_EXTENSION]
