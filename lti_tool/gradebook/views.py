@@ -12,7 +12,10 @@ from psycopg import Connection
 from lti_tool.errors import NotFound
 from lti_tool.gradebook.ags import LINE_ITEM_SCOPE, SCORE_SCOPE
 from lti_tool.gradebook.class_list import class_list_of
+from lti_tool.gradebook.history import list_grade_history
 from lti_tool.gradebook.overview import LOW_CONFIDENCE, Overview, list_overview, show_from
+from lti_tool.gradebook.review_page import Refill, Review
+from lti_tool.gradebook.standing import find_reopening
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import LaunchSession
@@ -75,6 +78,11 @@ def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 
     To whom the answer key is closed it shows what the student sees, and the certainty.
     """
+    return show_review(attempt_id)
+
+
+def show_review(attempt_id: int, refill: Refill | None = None) -> str:
+    """The page of one attempt; ``refill``: with a form as it was typed, and what is wrong with it."""
     session = current_session()
     with launch_transaction() as connection:
         attempt = attempt_here(connection, attempt_id)
@@ -83,6 +91,8 @@ def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         results = list_results(connection, attempt_id)
         rows = list_overview(connection, attempt.resource_link_id)
         sees_key = may_see_key(connection, session, quiz)
+        history = list_grade_history(connection, attempt_id)
+        reopening = find_reopening(connection, attempt_id)
     return render_template(
         "gradebook/review.html",
         attempt=attempt,
@@ -90,8 +100,8 @@ def review(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         questions=questions,
         results=results,
         sees_key=sees_key,
-        row=next((row for row in rows if row.attempt_id == attempt_id), None),
         low_confidence=LOW_CONFIDENCE,
+        review=Review.of(attempt, quiz, rows, history=history, reopening=reopening, refill=refill or Refill()),
     )
 
 
@@ -133,4 +143,5 @@ from lti_tool.gradebook import (  # noqa: E402 - their views join the blueprint
     decision_views,  # noqa: F401
     delivery_views,  # noqa: F401
     platform_views,  # noqa: F401
+    regrade_views,  # noqa: F401
 )

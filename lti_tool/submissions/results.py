@@ -24,7 +24,8 @@ class KeyPointResult:
 class QuestionResult:
     """A question of an attempt with its answer, latest grade and latest explanation.
 
-    ``status`` is UNANSWERED or the submission's; ``points`` and what follows are ``None`` until it is graded.
+    ``status`` is UNANSWERED or the submission's; ``grade_id``, ``points`` and what follows are ``None`` until it is
+    graded. A question that was left unanswered and given points by an instructor is GRADED with ``answer`` ``None``.
     """
 
     question_id: int
@@ -32,6 +33,7 @@ class QuestionResult:
     prompt: str
     max_points: Decimal
     answer: str | None
+    grade_id: int | None
     status: str
     points: Decimal | None
     fraction: float | None
@@ -52,7 +54,8 @@ def list_results(connection: Connection, attempt_id: int) -> list[QuestionResult
         return cursor.execute(
             """
             SELECT questions.id AS question_id, questions.position, questions.prompt, questions.max_points,
-                submissions.answer, coalesce(submissions.status, 'UNANSWERED') AS status,
+                nullif(submissions.answer, '') AS answer, coalesce(submissions.status, 'UNANSWERED') AS status,
+                grades.id AS grade_id,
                 grades.points, grades.fraction, grades.low, grades.high, grades.confidence, grades.flags,
                 grades.source AS grade_source, explanations.text AS explanation,
                 explanations.source AS explanation_source,

@@ -1,0 +1,102 @@
+"""The forms of the review page: what was typed, and what it means once it is checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Self
+
+from flask_babel import format_decimal
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from lti_tool.questions.errors import FormFaults
+from lti_tool.questions.forms import number_as_typed, plain_number
+from lti_tool.submissions.results import QuestionResult
+from lti_tool.submissions.store import storable
+
+MAX_EXPLANATION_CHARACTERS = 4000
+MAX_REASON_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedScore:
+    """The form of one answer's score as typed. ``seen_grade``: the grade that the page showed, empty for none."""
+
+    points: str = ""
+    explanation: str = ""
+    reason: str = ""
+    seen_grade: str = ""
+
+    @classmethod
+    def from_form(cls, form: MultiDict[str, str]) -> Self:
+        """Fields ``points``, ``explanation``, ``reason``, ``seen_grade``."""
+        return cls(**{name: form.get(name, "") for name in cls.__slots__})
+
+    @classmethod
+    def from_result(cls, result: QuestionResult) -> Self:
+        """The form of an answer as it stands."""
+        return cls(
+            points="" if result.points is None else plain_number(result.points),
+            explanation=result.explanation or "",
+            seen_grade=str(result.grade_id or ""),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewScore:
+    """What the form of a score says."""
+
+    points: Decimal
+    explanation: str
+    reason: str
+
+
+def parse_score(typed: TypedScore, *, max_points: Decimal, number: int) -> NewScore:
+    """The score that was typed for question ``number``; :class:`FormFaults` for what cannot be used."""
+    explanation, reason = _text(typed.explanation), _text(typed.reason)
+    points = _points(typed.points, max_points)
+    faults: dict[str, str] = {}
+    if points is None:
+        most = format_decimal(max_points, format="#,##0.####")
+        faults["points"] = _(
+            "Question %(number)s: points from 0 to %(most)s, with at most four decimals.", number=number, most=most
+        )
+    if len(explanation) > MAX_EXPLANATION_CHARACTERS:
+        faults["explanation"] = _("Question %(number)s: this text is longer than 4,000 characters.", number=number)
+    if not reason:
+        faults["reason"] = _("Question %(number)s: say in a few words why the score changes.", number=number)
+    elif len(reason) > MAX_REASON_CHARACTERS:
+        faults["reason"] = _("This is too long. Please shorten it.")
+    if points is None or faults:
+        raise FormFaults(faults, typed)
+    return NewScore(points=points, explanation=explanation, reason=reason)
+
+
+def parse_reason(typed: str) -> str:
+    """The reason for a decision; :class:`FormFaults` with field ``reason`` where there is none."""
+    reason = _text(typed)
+    if not reason:
+        raise FormFaults({"reason": _("Say in a few words why, for the record.")}, typed)
+    if len(reason) > MAX_REASON_CHARACTERS:
+        raise FormFaults({"reason": _("This is too long. Please shorten it.")}, typed)
+    return reason
+
+
+def grade_id_from(typed: str) -> int | None:
+    """The id of a grade that a hidden field holds; ``None`` for an empty one."""
+    return int(typed) if typed.isascii() and typed.isdecimal() else None
+
+
+def _points(typed: str, max_points: Decimal) -> Decimal | None:
+    try:
+        points = Decimal(str(number_as_typed(typed)))
+    except InvalidOperation:
+        return None
+    if not points.is_finite() or not 0 <= points <= max_points:
+        return None
+    return points if points == round(points, 4) else None
+
+
+def _text(typed: str) -> str:
+    return storable(typed.replace("\r\n", "\n").replace("\x00", "")).strip()

@@ -1,0 +1,224 @@
+"""The instructor's power over a score: another one, or an earlier one again. Grades are added, never changed.
+
+Locks are taken in the order that workers take them: the answer, then its attempt. So a worker that grades the answer at
+this moment is waited for, and the instructor's score follows; one that comes later finds nothing left to grade.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from lti_tool.db import fetch_one, fetch_value
+from lti_tool.errors import NotFound, Refused
+from lti_tool.gradebook.outbox import queue_delivery
+from lti_tool.gradebook.store import finish_attempt
+from lti_tool.launch.audit import record_event
+from lti_tool.submissions.store import Attempt
+
+#: What stands for the student where the instructor wrote nothing: in the language of the quiz.
+NO_WORDS = {"en": "Scored by your instructor.", "ko": "선생님이 직접 채점했어요."}
+
+
+class DecisionRefused(Refused):
+    """A decision that is not possible about the attempt, or not any more: the message says why."""
+
+    status = 409
+    code = "DECISION"
+    student_text = "This page is for instructors."
+    instructor_text = "This cannot be done with the attempt as it is now."
+
+
+class ScoreChangedMeanwhile(DecisionRefused):
+    """Another score was given since the page was shown."""
+
+    instructor_text = (
+        "This answer was given another score while the page was open. It is shown now; what you typed is kept below."
+        " Look at it, then save again if you still mean it."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """An answer that is locked together with its attempt, as it is then. ``grade_id``: its latest grade."""
+
+    submission_id: int
+    attempt_status: str
+    max_points: Decimal
+    language: str
+    registration_id: int
+    resource_link_id: int
+    grade_id: int | None
+
+
+def override_grade(
+    connection: Connection,
+    attempt: Attempt,
+    question_id: int,
+    *,
+    points: Decimal,
+    explanation: str,
+    reason: str,
+    seen_grade: int | None,
+    user_id: int,
+) -> int:
+    """Give the answer to a question these points, 0 to its maximum, and this text for the student; the grade's id.
+
+    ``reason`` is for the record. ``seen_grade``: the latest grade that the instructor has seen. An answer that was not
+    scored yet, or that the machine gave up on, has its score then; so does a question that was left unanswered (it was
+    answered on paper, perhaps), with an empty answer. Raises :class:`ScoreChangedMeanwhile`, :class:`DecisionRefused`
+    while the student is still answering, and :class:`NotFound` for a question of another quiz.
+    """
+    answer = _lock_answer(connection, attempt, question_id, seen_grade)
+    fraction = float(points / answer.max_points)
+    grade_id = fetch_value(
+        connection,
+        """
+        INSERT INTO grades (submission_id, source, fraction, points, low, high, confidence, created_by, reason)
+        VALUES (%s, 'INSTRUCTOR', %s, %s, %s, %s, 1, %s, %s) RETURNING id
+        """,
+        answer.submission_id,
+        fraction,
+        points,
+        fraction,
+        fraction,
+        user_id,
+        reason,
+    )
+    assert isinstance(grade_id, int)
+    connection.execute(
+        "INSERT INTO explanations (grade_id, source, text) VALUES (%s, 'INSTRUCTOR', %s)",
+        (grade_id, explanation or NO_WORDS.get(answer.language, NO_WORDS["en"])),
+    )
+    _settle(connection, attempt, answer)
+    _record(connection, "SCORE_CHANGED", attempt, answer, grade_id, user_id, {"points": str(points), "reason": reason})
+    return grade_id
+
+
+def restore_grade(
+    connection: Connection,
+    attempt: Attempt,
+    question_id: int,
+    *,
+    grade_id: int,
+    seen_grade: int | None,
+    user_id: int,
+) -> int:
+    """Let an earlier grade of the answer count again: a copy of it is added, with verdicts and text; the copy's id.
+
+    Raises what :func:`override_grade` raises, and :class:`NotFound` for a grade of another answer.
+    """
+    answer = _lock_answer(connection, attempt, question_id, seen_grade)
+    if grade_id == answer.grade_id:
+        raise DecisionRefused(f"grade {grade_id} counts", instructor_text="This score counts already.")
+    copy_id = fetch_value(
+        connection,
+        """
+        INSERT INTO grades (submission_id, source, fraction, points, low, high, confidence, flags, versions, created_by,
+            reason)
+        SELECT submission_id, 'INSTRUCTOR', fraction, points, low, high, confidence, flags, %s, %s, 'taken back'
+        FROM grades WHERE id = %s AND submission_id = %s RETURNING id
+        """,
+        Jsonb({"restored_grade": grade_id}),
+        user_id,
+        grade_id,
+        answer.submission_id,
+    )
+    if not isinstance(copy_id, int):
+        raise NotFound(f"grade {grade_id} of submission {answer.submission_id}")
+    connection.execute(
+        """
+        INSERT INTO key_point_verdicts (grade_id, position, verdict, similarity, evidence, name)
+        SELECT %s, position, verdict, similarity, evidence, name FROM key_point_verdicts WHERE grade_id = %s
+        """,
+        (copy_id, grade_id),
+    )
+    connection.execute(
+        """
+        INSERT INTO explanations (grade_id, source, text, versions)
+        SELECT %s, source, text, versions FROM explanations WHERE grade_id = %s ORDER BY id DESC LIMIT 1
+        """,
+        (copy_id, grade_id),
+    )
+    _settle(connection, attempt, answer)
+    _record(connection, "SCORE_RESTORED", attempt, answer, copy_id, user_id, {"restored_grade": grade_id})
+    return copy_id
+
+
+def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, seen_grade: int | None) -> _Answer:
+    """The answer and its attempt, locked until the transaction ends; an empty one is added where there is none."""
+    lock = "SELECT id FROM submissions WHERE attempt_id = %s AND question_id = %s FOR NO KEY UPDATE"
+    submission_id = fetch_value(connection, lock, attempt.id, question_id)
+    if submission_id is None:
+        connection.execute(
+            """
+            INSERT INTO submissions (attempt_id, question_id, answer, status, submitted_at)
+            SELECT attempts.id, questions.id, '', 'GRADED', attempts.submitted_at
+            FROM attempts JOIN questions ON questions.quiz_id = attempts.quiz_id
+            WHERE attempts.id = %s AND questions.id = %s AND attempts.status <> 'OPEN'
+            ON CONFLICT DO NOTHING
+            """,
+            (attempt.id, question_id),
+        )
+        submission_id = fetch_value(connection, lock, attempt.id, question_id)
+    connection.execute("SELECT 1 FROM attempts WHERE id = %s FOR NO KEY UPDATE", (attempt.id,))
+    answer = fetch_one(
+        connection,
+        _Answer,
+        """
+        SELECT submissions.id AS submission_id, attempts.status AS attempt_status, questions.max_points,
+            quizzes.language, attempts.registration_id, attempts.resource_link_id,
+            (SELECT max(grades.id) FROM grades WHERE grades.submission_id = submissions.id) AS grade_id
+        FROM attempts
+        JOIN quizzes ON quizzes.id = attempts.quiz_id
+        JOIN questions ON questions.quiz_id = quizzes.id
+        LEFT JOIN submissions ON submissions.attempt_id = attempts.id AND submissions.question_id = questions.id
+        WHERE attempts.id = %s AND questions.id = %s
+        """,
+        attempt.id,
+        question_id,
+    )
+    if answer is None:
+        raise NotFound(f"question {question_id} of attempt {attempt.id}")
+    if answer.attempt_status == "OPEN":
+        raise DecisionRefused(
+            f"attempt {attempt.id} is open",
+            instructor_text="The student is still answering. There is nothing to score before they hand in.",
+        )
+    if answer.grade_id != seen_grade:
+        raise ScoreChangedMeanwhile(f"submission {submission_id} has grade {answer.grade_id}, not {seen_grade}")
+    return answer
+
+
+def _settle(connection: Connection, attempt: Attempt, answer: _Answer) -> None:
+    """The answer has its grade: no worker grades it any more, and the score that counts now is on its way."""
+    connection.execute("UPDATE submissions SET status = 'GRADED' WHERE id = %s", (answer.submission_id,))
+    finish_attempt(connection, attempt.id, explanation_wait_seconds=0)
+    queue_delivery(connection, attempt.id, wait_seconds=0)
+
+
+def _record(
+    connection: Connection,
+    event: str,
+    attempt: Attempt,
+    answer: _Answer,
+    grade_id: int,
+    user_id: int,
+    more: dict[str, int | str],
+) -> None:
+    record_event(
+        connection,
+        event,
+        registration_id=answer.registration_id,
+        user_id=user_id,
+        facts={
+            "attempt_id": attempt.id,
+            "resource_link_id": answer.resource_link_id,
+            "submission_id": answer.submission_id,
+            "grade_id": grade_id,
+            **more,
+        },
+    )

@@ -1,0 +1,122 @@
+"""One attempt on the instructor's page: what there is to decide about it, and where to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from lti_tool.gradebook.decision_forms import TypedScore
+from lti_tool.gradebook.history import GradeRecord
+from lti_tool.gradebook.overview import OverviewRow
+from lti_tool.gradebook.standing import Reopening
+from lti_tool.questions.store import Quiz
+from lti_tool.submissions.results import QuestionResult
+from lti_tool.submissions.store import Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refill:
+    """A form of the page that could not be used: it is shown again as it was.
+
+    ``form``: ``score-<question id>``, ``excuse`` or ``reopen``. ``typed``: what it held. ``faults``: a sentence a
+    field. ``problem``: a sentence about the whole.
+    """
+
+    form: str = ""
+    typed: object = None
+    faults: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What the page says about an attempt besides its answers. ``row`` is its row in the table of attempts.
+
+    ``previous`` and ``following`` are its neighbours there; ``next_waiting`` is the next one that waits for an
+    instructor, of ``waiting_count`` in all.
+    """
+
+    attempt: Attempt
+    quiz: Quiz
+    row: OverviewRow
+    history: Mapping[int, Sequence[GradeRecord]]
+    reopening: Reopening | None
+    reopened: OverviewRow | None
+    refill: Refill
+    previous: OverviewRow | None
+    following: OverviewRow | None
+    next_waiting: OverviewRow | None
+    waiting_count: int
+
+    @classmethod
+    def of(
+        cls,
+        attempt: Attempt,
+        quiz: Quiz,
+        rows: Sequence[OverviewRow],
+        *,
+        history: Mapping[int, Sequence[GradeRecord]],
+        reopening: Reopening | None,
+        refill: Refill,
+    ) -> Review:
+        """Of an attempt among ``rows``, which are all of its placement."""
+        shown = [row for row in rows if row.status != "OPEN" or row.attempt_id == attempt.id]
+        place = next(place for place, row in enumerate(shown) if row.attempt_id == attempt.id)
+        waiting = list_waiting(shown, quiz)
+        return cls(
+            attempt=attempt,
+            quiz=quiz,
+            row=shown[place],
+            history=history,
+            reopening=reopening,
+            reopened=next((row for row in rows if row.attempt_id == attempt.reopened_from), None),
+            refill=refill,
+            previous=shown[place - 1] if place else None,
+            following=shown[place + 1] if place + 1 < len(shown) else None,
+            next_waiting=next((row for row in (*shown[place + 1 :], *shown[:place]) if row in waiting), None),
+            waiting_count=len(waiting),
+        )
+
+    @property
+    def waits(self) -> bool:
+        """An instructor is to approve it: its score, or at least its explanation, is held back."""
+        return bool(list_waiting([self.row], self.quiz))
+
+    @property
+    def is_decided_here(self) -> bool:
+        """It can be excused and opened again: not while it is open, and not a try of an instructor."""
+        return self.attempt.status != "OPEN" and not self.attempt.is_preview
+
+    @property
+    def is_past_due(self) -> bool:
+        """Its due date has passed."""
+        return self.attempt.due_at is not None and self.attempt.due_at <= datetime.now(UTC)
+
+    def records_of(self, result: QuestionResult) -> Sequence[GradeRecord]:
+        """The grades of a question, the one that counts first."""
+        return self.history.get(result.question_id, ())
+
+    def typed_of(self, result: QuestionResult) -> TypedScore:
+        """The form of a question's score: as it was typed, or as it stands. It knows the grade that is shown now."""
+        typed = self.refill.typed
+        if self.refill.form == f"score-{result.question_id}" and isinstance(typed, TypedScore):
+            return replace(typed, seen_grade=str(result.grade_id or ""))
+        return TypedScore.from_result(result)
+
+    def faults_of(self, form: str) -> Mapping[str, str]:
+        """A sentence a field of this form; none if it was not the one that was sent."""
+        return self.refill.faults if form == self.refill.form else {}
+
+
+def list_waiting(rows: Sequence[OverviewRow], quiz: Quiz) -> list[OverviewRow]:
+    """Those of the rows that wait for an instructor: for approval, or with their explanation alone."""
+    return [row for row in rows if row.quiz_id == quiz.id and (row.is_waiting or _holds_explanation(row, quiz))]
+
+
+def _holds_explanation(row: OverviewRow, quiz: Quiz) -> bool:
+    return (
+        quiz.explanations_shown == "AFTER_APPROVAL"
+        and (row.status, row.approval) == ("GRADED", "NOT_NEEDED")
+        and not (row.is_preview or row.is_excused)
+    )
