@@ -113,6 +113,27 @@ class Settings(BaseSettings):
     explanation_wait_seconds: int = Field(
         60, ge=0, le=3600, description="How long a score waits for its explanation before it goes to the LMS without."
     )
+    platform_timeout_seconds: float = Field(
+        20,
+        ge=0.5,
+        le=120,
+        description="How long a gradebook may take to answer. A score of which nobody knows whether it arrived is"
+        " looked for, and sent again, after six times as long.",
+    )
+    delivery_retry_seconds: float = Field(
+        5,
+        ge=0.05,
+        le=600,
+        description="How long after a failure a score is sent again the first time; each further wait is twice as"
+        " long. A gradebook that keeps silent is left alone for twelve times as long.",
+    )
+    delivery_longest_retry_seconds: float = Field(
+        21600,
+        ge=1,
+        le=86400,
+        description="The longest wait between two tries to send a score. After 14 days it is no longer tried, and the"
+        " instructor sees why.",
+    )
     sweep_seconds: int = Field(
         20, ge=1, le=3600, description="How often to look for work that a crash or a lost broker left behind."
     )

@@ -124,6 +124,15 @@ def wake_each(task_name: str, tenant_rows: Sequence[tuple[int, int]]) -> None:
             return
 
 
+def backlog(queue: Queue) -> int:
+    """How many tasks lie in a queue, taken by nobody yet; 0 where the broker is away or knows no such queue."""
+    try:
+        with celery.connection_for_read() as connection, connection.channel() as channel:
+            return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except (OperationalError, *celery.connection_for_read().recoverable_channel_errors, ConnectionError, OSError):
+        return 0
+
+
 def wake_grading(registration_id: int, submission_ids: Sequence[int]) -> None:
     """Tell workers of received answers, after the transaction that received them was committed.
 

@@ -24,6 +24,7 @@ class ScriptedGradebook:
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     maximum: float = 100.0
     result_status: int = 200
+    before_results: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         self.server.expect_request("/token", method="POST").respond_with_handler(self._token)
@@ -60,6 +61,8 @@ class ScriptedGradebook:
         return Response("", 200)
 
     def _results(self, request: Request) -> Response:
+        if self.before_results is not None:
+            self.before_results()
         if self.result_status != 200:
             return Response("no reading here", self.result_status)
         user = request.args.get("user_id")

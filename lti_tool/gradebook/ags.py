@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -93,27 +93,28 @@ class AgsClient(LineItemClient):
     """The gradebook services of one registration. All methods raise :class:`ServiceError`."""
 
     def post_score(self, line_item_url: str, score: Score) -> None:
-        """Send a score (AGS 2.0 section 3.4), at the time that the platform's clock has.
+        """Send a score (AGS 2.0 section 3.4).
 
-        Raises :class:`StaleTimestamp` if the gradebook has a newer one.
+        Raises :class:`StaleTimestamp` if the gradebook has a newer one. Where a platform's clock is so far behind that
+        the submission lies in its future, it is told its own present instead; the timestamp is never changed: it must
+        grow from score to score, whichever of our machines sends it.
         """
         if self._registration.family == "moodle" and score.grading_progress != "FullyGraded":
             raise ServiceError("Moodle erases the grade when it is sent a score that is not final")
         url = extended_path(line_item_url, "scores")
-        lag = self._http.lag_of(url)
         try:
-            self._post(url, _earlier(score, lag))
+            self._post(url, score)
         except ClockBehind:
-            # The answer told us the platform's time.
-            lag = self._http.lag_of(url)
-            if not lag:
+            # The answer told us the platform's time: what our own clock says cancels out.
+            there = datetime.now(UTC) - self._http.lag_of(url)
+            if score.submitted_at is None or score.submitted_at <= there:
                 raise
-            self._post(url, _earlier(score, lag))
+            self._post(url, replace(score, submitted_at=there))
         except AttemptsExhausted:
             if score.submission_url is None:
                 raise
             # The score still counts where no further submission is taken.
-            self._post(url, replace(_earlier(score, lag), submission_url=None))
+            self._post(url, replace(score, submission_url=None))
 
     def get_result(self, line_item_url: str, user_sub: str) -> Result | None:
         """What the gradebook holds for a user (AGS 2.0 section 3.3); ``None`` if it has no entry."""
@@ -140,12 +141,6 @@ class AgsClient(LineItemClient):
 
 
 # What is sent -----------------------------------------------------------------------------------------------------
-
-
-def _earlier(score: Score, lag: timedelta) -> Score:
-    """The score by a clock that is behind ours by ``lag``."""
-    submitted_at = score.submitted_at and score.submitted_at - lag
-    return replace(score, timestamp=score.timestamp - lag, submitted_at=submitted_at)
 
 
 def _score_body(score: Score, *, is_canvas: bool) -> bytes:

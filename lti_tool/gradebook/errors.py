@@ -4,6 +4,7 @@
 
     ServiceError (lti_tool.errors)
     ├── ServiceAway          no answer, busy or out of order: later
+    │   ├── NoAnswer         none in time, or broken off: what was sent may have arrived, or may yet
     │   └── ClockBehind      the platform's clock is behind ours, so what we sent lies in its future
     ├── StaleTimestamp       the gradebook holds something as new or newer for this user
     ├── PermissionMissing    the platform does not allow this service, or not this call of it
@@ -28,6 +29,10 @@ class ServiceAway(ServiceError):
     """No answer, busy or out of order: worth another try."""
 
     permanent = False
+
+
+class NoAnswer(ServiceAway):
+    """None in time, or it broke off: what was sent may have arrived, or may yet arrive."""
 
 
 class ClockBehind(ServiceAway):

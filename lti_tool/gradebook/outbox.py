@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from psycopg import Connection
 
-from lti_tool.db import fetch_all, fetch_one, fetch_value
+from lti_tool.db import fetch_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +188,8 @@ def list_due_deliveries(connection: Connection, *, per_registration: int = 2) ->
     return connection.execute(
         """
         SELECT registration_id, id FROM (
-            SELECT registration_id, id, due_at, row_number() OVER (PARTITION BY registration_id ORDER BY due_at) AS place
+            SELECT registration_id, id, due_at,
+                row_number() OVER (PARTITION BY registration_id ORDER BY due_at) AS place
             FROM deliveries WHERE status = 'QUEUED' AND due_at <= now()
         ) AS due
         WHERE place <= %s ORDER BY place, due_at

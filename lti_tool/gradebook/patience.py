@@ -10,15 +10,20 @@ from contextlib import contextmanager
 
 #: A failure that took longer than this held a thread that other platforms wait for.
 SLOW_SECONDS = 5.0
-#: How long nobody asks then; afterwards one at a time, until an answer comes.
-PAUSE_SECONDS = 60.0
+#: So many of those in a row, without an answer in between, are more than bad luck.
+SILENCES = 3
 
 
 class Patience:
-    """Who may be asked now. One instance serves all threads of a process; what it knows is gone with the process."""
+    """Who may be asked now. One instance serves all threads of a process; what it knows is gone with the process.
 
-    def __init__(self) -> None:
+    ``pause_seconds``: how long nobody asks a silent platform; afterwards one at a time, until an answer comes.
+    """
+
+    def __init__(self, *, pause_seconds: float = 60.0) -> None:
+        self._pause_seconds = pause_seconds
         self._lock = threading.Lock()
+        self._silences: Counter[int] = Counter()
         self._paused_until: dict[int, float] = {}
         self._asked: set[int] = set()
 
@@ -39,13 +44,17 @@ class Patience:
     def note_answer(self, registration_id: int) -> None:
         """It answered, or refused at once: others may ask again."""
         with self._lock:
+            self._silences.pop(registration_id, None)
             self._paused_until.pop(registration_id, None)
 
     def note_silence(self, registration_id: int, *, seconds: float) -> None:
         """It kept somebody waiting for so long and then brought nothing."""
-        if seconds > SLOW_SECONDS:
-            with self._lock:
-                self._paused_until[registration_id] = time.monotonic() + PAUSE_SECONDS
+        if seconds <= SLOW_SECONDS:
+            return
+        with self._lock:
+            self._silences[registration_id] += 1
+            if self._silences[registration_id] >= SILENCES:
+                self._paused_until[registration_id] = time.monotonic() + self._pause_seconds
 
     def _begin(self, registration_id: int) -> bool:
         with self._lock:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from requests.utils import parse_header_links
 
 from lti_tool.errors import ServiceError
-from lti_tool.gradebook.errors import PermissionMissing, ServiceAway, ServiceMissing
+from lti_tool.gradebook.errors import NoAnswer, PermissionMissing, ServiceAway, ServiceMissing
 from lti_tool.launch.launches import one_line
 from lti_tool.launch.platforms import Registration, origin_of
 from lti_tool.launch.tokens import TokenSource
@@ -146,12 +146,13 @@ def with_reason(sentence: str, error: PlatformRefused) -> str:
 def _silence(error: PlatformError) -> ServiceError:
     if isinstance(error, AddressNotAllowed):
         return ServiceError(str(error))
-    return ServiceAway(str(error))
+    return NoAnswer(str(error))
 
 
 def _refusal(error: PlatformRefused) -> ServiceError:
     if error.is_passing:
-        return ServiceAway(
+        # 504: somebody in between gave up waiting for the platform, which may be at work on it still.
+        return (NoAnswer if error.status == 504 else ServiceAway)(
             f"The LMS is busy or out of order ({error.status}).", retry_after_seconds=error.retry_after_seconds
         )
     if error.status == 401:

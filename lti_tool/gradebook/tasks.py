@@ -9,8 +9,9 @@ from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
 from lti_tool.gradebook import outbox, store
 from lti_tool.gradebook.ags import SCORE_SCOPE
 from lti_tool.gradebook.column_store import list_untended_placements
-from lti_tool.gradebook.regrades import list_computing
+from lti_tool.gradebook.regrade_items import list_computing
 from lti_tool.questions.store import get_grading_question
+from lti_tool.submissions.closing import hand_in_ended, list_overdue_attempts
 from lti_tool.submissions.store import list_waiting
 from lti_tool.worker import (
     DELIVER,
@@ -20,11 +21,14 @@ from lti_tool.worker import (
     SWEEP,
     TEND_COLUMN,
     Workbench,
+    backlog,
     celery,
     wake,
     wake_each,
     workbench,
 )
+
+_FULL_QUEUE = 200
 
 _log = structlog.get_logger(__name__)
 
@@ -41,8 +45,10 @@ def explain_pending(registration_id: int) -> None:
 
 @celery.task(name=DELIVER)
 def deliver_score(registration_id: int, delivery_id: int) -> None:
-    """Send one score; without effect when it is not due, done, or another worker is at it."""
-    workbench().delivery.deliver(registration_id, delivery_id)
+    """Send a score and what else of the registration is due; without effect on what others are at."""
+    left = workbench().delivery.deliver_due(registration_id, delivery_id)
+    if left is not None:
+        wake(DELIVER, registration_id, left)
 
 
 @celery.task(name=TEND_COLUMN)
@@ -55,6 +61,7 @@ def tend_column(registration_id: int, resource_link_id: int) -> None:
 def sweep() -> None:
     """Wake workers for all that waits in the database, whatever became of the first wake."""
     bench = workbench()
+    _hand_in_ended_attempts(bench)
     with bench.database.across_tenants() as connection:
         without_delivery = outbox.list_attempts_without_delivery(connection)
     for registration_id, attempt_id in without_delivery:
@@ -66,12 +73,23 @@ def sweep() -> None:
         due = outbox.list_due_deliveries(connection)
         untended = list_untended_placements(connection, may_score=SCORE_SCOPE)
         computing = list_computing(connection)
-    wake_each(GRADE, waiting)
+    # What is woken already need not be woken again: the queue would grow faster than it is worked off.
+    if backlog("grade") < _FULL_QUEUE:
+        wake_each(GRADE, waiting)
     wake_each(REGRADE, computing)
     for registration_id in to_explain:
         wake(EXPLAIN, registration_id)
-    wake_each(DELIVER, due)
+    if backlog("deliver") < _FULL_QUEUE:
+        wake_each(DELIVER, due)
     wake_each(TEND_COLUMN, untended)
+
+
+def _hand_in_ended_attempts(bench: Workbench) -> None:
+    with bench.database.across_tenants() as connection:
+        ended = list_overdue_attempts(connection)
+    for registration_id, attempt_id in ended:
+        with bench.database.transaction(registration_id) as connection:
+            hand_in_ended(connection, attempt_id, explanation_wait_seconds=bench.settings.explanation_wait_seconds)
 
 
 def explain(bench: Workbench, registration_id: int) -> tuple[list[int], bool]:

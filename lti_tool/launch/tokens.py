@@ -20,7 +20,7 @@ from cryptography.fernet import InvalidToken
 from psycopg import Connection
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lti_tool.db import Database, fetch_one
+from lti_tool.db import Database, fetch_one, fetch_value
 from lti_tool.launch.keys import SigningKey, signing_key
 from lti_tool.launch.platforms import Registration
 from lti_tool.platform_http import PlatformHttp, PlatformRefused, PlatformResponse, PlatformUnreachable
@@ -94,7 +94,7 @@ class TokenSource:
 
         Raises :class:`~lti_tool.platform_http.PlatformError`.
         """
-        return self._requested(registration, _cache_key(registration, scopes)[1], self._signing_key()).text
+        return self._requested(registration, _cache_key(registration, scopes)[1], *self._key_and_time()).text
 
     def drop(self, registration: Registration, scopes: Iterable[str], token: str) -> None:
         """Forget a token that the platform no longer takes, unless somebody replaced it already."""
@@ -112,14 +112,14 @@ class TokenSource:
     def _shared(self, registration: Registration, scopes: tuple[str, ...]) -> _KeptToken:
         """The token that another process stored, or a new one, stored for the others. One process asks at a time."""
         # Before the transaction: whoever waits for a platform holds one connection, and no second one.
-        key = self._signing_key()
+        key, now = self._key_and_time()
         with self._database.transaction(registration.id) as connection:
             _lock(connection, (registration.id, scopes))
             stored = _find_token(connection, scopes)
             text = self._decrypted(stored) if stored is not None else None
             if stored is not None and text is not None:
                 return _KeptToken(text=text, good_until=time.monotonic() + stored.seconds_left)
-            kept = self._requested(registration, scopes, key)
+            kept = self._requested(registration, scopes, key, now)
             connection.execute(
                 # clock_timestamp(): the transaction began before the platform answered.
                 "INSERT INTO access_tokens (registration_id, scopes, token_encrypted, expires_at)"
@@ -142,11 +142,11 @@ class TokenSource:
         except InvalidToken:
             return None
 
-    def _requested(self, registration: Registration, scopes: tuple[str, ...], key: SigningKey) -> _KeptToken:
+    def _requested(self, registration: Registration, scopes: tuple[str, ...], key: SigningKey, now: int) -> _KeptToken:
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": _assertion(registration, key),
+            "client_assertion": _assertion(registration, key, now),
             "scope": " ".join(scopes),
         }
         asked_at = time.monotonic()
@@ -158,13 +158,15 @@ class TokenSource:
         answer = _token_answer(response)
         return _KeptToken(text=answer.access_token, good_until=asked_at + answer.expires_in - _EARLY_SECONDS)
 
-    def _signing_key(self) -> SigningKey:
+    def _key_and_time(self) -> tuple[SigningKey, int]:
+        """The key to sign with, and the database's time (seconds since 1970): a worker's clock may be wrong."""
         with self._database.across_tenants() as connection:
-            return signing_key(connection, self._secret)
+            now = fetch_value(connection, "SELECT extract(epoch FROM clock_timestamp())::bigint")
+            assert isinstance(now, int)
+            return signing_key(connection, self._secret), now
 
 
-def _assertion(registration: Registration, key: SigningKey) -> str:
-    now = int(time.time())
+def _assertion(registration: Registration, key: SigningKey, now: int) -> str:
     claims = {
         "iss": registration.client_id,
         "sub": registration.client_id,

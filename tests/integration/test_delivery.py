@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 from pytest_httpserver import HTTPServer
 
 from config import Settings
 from lti_tool.gradebook import outbox as rows
-from lti_tool.gradebook import patience
+from lti_tool.gradebook import patience, sending
+from lti_tool.gradebook.ags import AgsClient
 from lti_tool.gradebook.delivery import Delivery
 from lti_tool.launch.platforms import add_platform
 from tests.course_actors import Course, Person
@@ -45,6 +47,38 @@ class Outbox:
         row = self.row("SELECT id FROM deliveries ORDER BY id DESC LIMIT 1")
         assert row is not None
         return row[0]
+
+    def overrides(self, *, points: str) -> int:
+        """An instructor scores the first answer of the latest attempt anew; the id of the delivery made, due now."""
+        with self.course.transaction() as connection:
+            connection.execute(
+                "INSERT INTO grades (submission_id, source, fraction, points, low, high, confidence, flags, versions,"
+                " created_by) SELECT submission_id, 'INSTRUCTOR', %s::numeric / 5, %s, 0, 1, 1, '{}', '{}',"
+                " (SELECT max(id) FROM users) FROM grades ORDER BY id DESC LIMIT 1",
+                (points, points),
+            )
+            row = connection.execute("SELECT max(id) FROM attempts").fetchone()
+            assert row is not None
+            delivery_id = rows.queue_delivery(connection, row[0], wait_seconds=0)
+        assert delivery_id is not None
+        return delivery_id
+
+    def ends_connections(self) -> None:
+        """What a restart of PostgreSQL does to whoever holds a transaction."""
+        with psycopg.connect(self.course.database.conninfo) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+            )
+
+    def has_been_tried_since(self, delivery_id: int, *, days: int) -> None:
+        """Its first try was so long ago."""
+        with self.course.transaction() as connection:
+            connection.execute(
+                "INSERT INTO delivery_events (delivery_id, try_number, event, at)"
+                " VALUES (%s, 1, 'BEGUN', now() - make_interval(days => %s))",
+                (delivery_id, days),
+            )
 
     def delivers(self, delivery_id: int) -> None:
         """What a worker does when it is woken for this delivery."""
@@ -173,7 +207,7 @@ def test_a_lost_reply_does_not_send_the_comment_twice(outbox: Outbox) -> None:
 def test_a_worker_that_died_while_sending_leaves_a_row_that_is_found_again(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
     with outbox.course.transaction() as connection:
-        assert rows.begin_delivery(connection, delivery_id)
+        assert sending.begin_delivery(connection, delivery_id)
         rows.set_comment(connection, delivery_id, "first words")
         assert rows.list_due_deliveries(connection) == []
         connection.execute("UPDATE deliveries SET due_at = now()")  # a minute passes
@@ -313,31 +347,32 @@ def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -
 
 
 def test_a_platform_that_keeps_workers_waiting_is_left_alone_for_a_while(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    outbox: Outbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "SLOW_SECONDS", 0.1)
-    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.5)
-    outbox.gradebook.script = [is_slow_and_then_fails(0.2)]
+    monkeypatch.setattr(patience, "SLOW_SECONDS", 0.05)
+    outbox.delivery = Delivery(settings.model_copy(update={"delivery_retry_seconds": 0.05}), outbox.course.database)
+    outbox.gradebook.script = [is_slow_and_then_fails(0.1)] * patience.SILENCES
     delivery_id = outbox.answers()
-    outbox.delivers(delivery_id)
-    outbox.makes_due()
-    outbox.delivers(delivery_id)
+    for _ in range(patience.SILENCES + 1):
+        outbox.makes_due()
+        outbox.delivers(delivery_id)
     status, tries, _ = outbox.state(delivery_id)
-    assert (status, tries, len(outbox.gradebook.scores)) == ("QUEUED", 1, 1)
-    time.sleep(0.6)
+    assert (status, tries, len(outbox.gradebook.scores)) == ("QUEUED", patience.SILENCES, patience.SILENCES)
+    time.sleep(0.7)
     outbox.delivers(delivery_id)
-    assert outbox.state(delivery_id)[:2] == ("DELIVERED", 2)
+    assert outbox.state(delivery_id)[:2] == ("DELIVERED", patience.SILENCES + 1)
 
 
-def test_after_a_pause_a_platform_is_asked_by_one_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.0)
-    who = patience.Patience()
+def test_after_a_pause_a_platform_is_asked_by_one_until_it_answers() -> None:
+    who = patience.Patience(pause_seconds=0.0)
     with who.turn(1) as first, who.turn(1) as second:
         assert (first, second) == (True, True)
-    who.note_silence(1, seconds=0.1)
+    for _ in range(patience.SILENCES):
+        who.note_silence(1, seconds=0.1)
     with who.turn(1) as first, who.turn(1) as second:
         assert (first, second) == (True, True), "a quick failure holds up nobody"
-    who.note_silence(1, seconds=20)
+    for _ in range(patience.SILENCES):
+        who.note_silence(1, seconds=20)
     with who.turn(1) as first, who.turn(1) as second, who.turn(2) as other:
         assert (first, second, other) == (True, False, True)
     with who.turn(1) as again:
@@ -345,6 +380,16 @@ def test_after_a_pause_a_platform_is_asked_by_one_until_it_answers(monkeypatch: 
         who.note_answer(1)
     with who.turn(1) as first, who.turn(1) as second:
         assert (first, second) == (True, True)
+
+
+def test_a_platform_that_is_silent_now_and_then_is_not_left_alone() -> None:
+    who = patience.Patience(pause_seconds=60.0)
+    for _ in range(10):
+        for _ in range(patience.SILENCES - 1):
+            who.note_silence(1, seconds=20)
+        who.note_answer(1)
+        with who.turn(1) as may_ask:
+            assert may_ask
 
 
 def test_a_registration_with_many_scores_due_keeps_no_other_waiting(outbox: Outbox) -> None:
@@ -360,18 +405,42 @@ def test_a_registration_with_many_scores_due_keeps_no_other_waiting(outbox: Outb
             " score_maximum, submitted_at, now() - interval '1 day' FROM deliveries, generate_series(1, 20) AS n"
         )
     with course.database.across_tenants() as connection:
-        due = rows.list_due_deliveries(connection, 10)
-    assert len(due) == 10
+        due = rows.list_due_deliveries(connection, per_registration=3)
+    assert [registration_id for registration_id, _ in due].count(busy.registration.id) == 3
     assert (course.registration.id, delivery_id) in due
+
+
+def test_whoever_is_woken_for_one_score_sends_all_that_are_due(outbox: Outbox) -> None:
+    learners = [outbox.course.learner(f"student-{number}") for number in range(3)]
+    ids = [Outbox(outbox.course, outbox.delivery, outbox.gradebook, learner).answers() for learner in learners]
+    assert outbox.delivery.deliver_due(outbox.course.registration.id, ids[0]) is None
+    assert [outbox.state(each)[0] for each in ids] == ["DELIVERED"] * 3
+
+
+def test_two_threads_at_a_time_send_for_one_registration(outbox: Outbox) -> None:
+    learners = [outbox.course.learner(f"student-{number}") for number in range(6)]
+    ids = [Outbox(outbox.course, outbox.delivery, outbox.gradebook, learner).answers() for learner in learners]
+    outbox.gradebook.script = [is_slow(0.1)] * 6
+    turns = [
+        threading.Thread(target=outbox.delivery.deliver_due, args=(outbox.course.registration.id, each)) for each in ids
+    ]
+    for thread in turns:
+        thread.start()
+    for thread in turns[2:]:
+        thread.join(0.1)
+    assert sum(thread.is_alive() for thread in turns) == 2
+    for thread in turns:
+        thread.join(30)
+    assert len(outbox.gradebook.scores) == 6
 
 
 def test_grading_the_next_attempt_does_not_wait_for_an_lms_that_hangs(outbox: Outbox) -> None:
     first = outbox.answers(fraction=0.2)
-    with outbox.course.transaction() as sending:
-        assert rows.begin_delivery(sending, first)
-        rows.set_comment(sending, first, "on its way")
-    with outbox.course.transaction() as sending:
-        assert rows.lock_delivery(sending, first) is not None
+    with outbox.course.transaction() as connection:
+        assert sending.begin_delivery(connection, first)
+        rows.set_comment(connection, first, "on its way")
+    with outbox.course.transaction() as connection:
+        assert sending.lock_delivery(connection, first) is not None
         second = outbox.answers(fraction=0.8, due=False)  # would hang here
     assert second != first
 
@@ -429,10 +498,97 @@ def test_on_canvas_a_score_brings_the_address_that_opens_the_answer_once(outbox:
     assert first["submission_data"] == (
         f"http://localhost:8400/lti/launch?quiz={outbox.course.quiz_id}&attempt={attempt[0]}"
     )
-    # The same score again, and no answer to its first try: whether it arrived cannot be told from the gradebook.
+    # The same score again: by its comment the gradebook shows that the first try did not arrive.
     second_id = outbox.answers(fraction=0.5)
     outbox.gradebook.script = [refuses(502)]
     outbox.delivers(second_id)
     outbox.makes_due()
     outbox.delivers(second_id)
-    assert [score[extension]["new_submission"] for score in outbox.gradebook.scores[1:]] == [True, False]
+    assert [score[extension]["new_submission"] for score in outbox.gradebook.scores[1:]] == [True, True]
+    assert outbox.state(second_id)[0] == "DELIVERED"
+
+
+def test_what_may_have_arrived_is_neither_announced_nor_commented_twice(outbox: Outbox) -> None:
+    with outbox.course.database.across_tenants() as connection:
+        connection.execute("UPDATE platforms SET family = 'canvas'")
+    outbox.delivers(outbox.answers(fraction=0.5))
+    second_id = outbox.answers(fraction=0.5)
+    outbox.gradebook.script = [keeps_and_then_fails(outbox.gradebook)]
+    outbox.delivers(second_id)
+    outbox.makes_due()
+    outbox.delivers(second_id)
+    assert outbox.state(second_id) == ("DELIVERED", 2, None)
+    assert len(outbox.gradebook.scores) == 2
+
+
+def test_an_attempt_is_announced_by_the_first_version_that_arrives(outbox: Outbox) -> None:
+    with outbox.course.database.across_tenants() as connection:
+        connection.execute("UPDATE platforms SET family = 'canvas'")
+    outbox.gradebook.script = [refuses(503)]
+    outbox.delivers(outbox.answers(fraction=0.5))
+    second = outbox.overrides(points="3")
+    outbox.makes_due()
+    outbox.delivers(second)
+    outbox.delivers(outbox.overrides(points="4"))
+    extensions = [score["https://canvas.instructure.com/lti/submission"] for score in outbox.gradebook.scores]
+    assert [each["new_submission"] for each in extensions] == [True, True, False]
+    assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [2.5, 3, 4]
+
+
+def test_a_worker_that_died_after_sending_is_followed_by_the_newer_version_alone(outbox: Outbox) -> None:
+    first = outbox.answers(fraction=0.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AgsClient, "get_result", _is_killed)
+        with pytest.raises(_Killed):
+            outbox.delivers(first)
+    assert outbox.state(first)[:2] == ("QUEUED", 1)
+    second = outbox.overrides(points="4")
+    outbox.delivers(second)
+    assert outbox.state(second)[:2] == ("QUEUED", 0), "the older score may be under way still"
+    outbox.makes_due()
+    outbox.delivers(first)
+    outbox.delivers(second)
+    assert (outbox.state(first)[0], outbox.state(second)[:2]) == ("SUPERSEDED", ("DELIVERED", 1))
+    assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [2.5, 4]
+
+
+def test_after_a_restart_of_the_database_nothing_is_sent_without_the_lock(outbox: Outbox) -> None:
+    outbox.delivers(outbox.answers(fraction=0.2))
+    second = outbox.answers(fraction=0.8)
+    outbox.gradebook.before_results = outbox.ends_connections
+    with pytest.raises(psycopg.OperationalError):
+        outbox.delivers(second)
+    outbox.gradebook.before_results = None
+    assert len(outbox.gradebook.scores) == 1
+    outbox.makes_due()
+    outbox.delivers(second)
+    assert [score["scoreGiven"] for score in outbox.gradebook.scores] == [1, 4]
+
+
+def test_after_two_weeks_of_failures_a_person_is_asked(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    outbox.gradebook.script = [refuses(503)] * 3
+    outbox.has_been_tried_since(delivery_id, days=13)
+    outbox.delivers(delivery_id)
+    assert outbox.state(delivery_id)[0] == "QUEUED"
+    outbox.has_been_tried_since(delivery_id, days=15)
+    outbox.makes_due()
+    outbox.delivers(delivery_id)
+    status, _, error = outbox.state(delivery_id)
+    assert status == "PARKED"
+    assert "tried for 14 days" in (error or "")
+    with outbox.course.transaction() as connection:
+        assert rows.resend_parked(connection, [delivery_id], overwrites=False, actor="grace-hopper") == [delivery_id]
+    outbox.delivers(delivery_id)
+    assert outbox.state(delivery_id)[0] == "QUEUED", "the two weeks begin anew"
+    outbox.makes_due()
+    outbox.delivers(delivery_id)
+    assert outbox.state(delivery_id)[0] == "DELIVERED"
+
+
+class _Killed(BaseException):
+    """A worker that is killed at this moment: nothing after it is done, no transaction committed."""
+
+
+def _is_killed(*_: object) -> None:
+    raise _Killed
