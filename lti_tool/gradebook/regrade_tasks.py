@@ -8,7 +8,7 @@ import structlog
 
 from grading.explanation.feedback import feedback_from
 from grading.explanation.template import template_text
-from lti_tool.gradebook import regrades
+from lti_tool.gradebook import regrade_items
 from lti_tool.questions.store import get_grading_question
 from lti_tool.submissions.tasks import points_from
 from lti_tool.worker import REGRADE, Workbench, celery, wake, workbench
@@ -31,15 +31,15 @@ def compute(bench: Workbench, registration_id: int, regrade_id: int) -> bool:
     Three transactions: the first counts the tries, the second computes, the third finishes what has nothing left.
     """
     with bench.database.transaction(registration_id) as connection:
-        begun = regrades.begin_items(connection, regrade_id)
+        begun = regrade_items.begin_items(connection, regrade_id)
     with bench.database.transaction(registration_id) as connection:
-        work = regrades.lock_items(connection, regrade_id, begun) if begun else []
+        work = regrade_items.lock_items(connection, regrade_id, begun) if begun else []
         for question_id, items in groupby(work, lambda item: item.question_id):
             question = get_grading_question(connection, question_id)
             answers = list(items)
             assessments = bench.grader.assess(question, [item.answer for item in answers])
             for item, assessment in zip(answers, assessments, strict=True):
-                regrades.record_new_score(
+                regrade_items.record_new_score(
                     connection,
                     regrade_id,
                     item.submission_id,
@@ -49,7 +49,7 @@ def compute(bench: Workbench, registration_id: int, regrade_id: int) -> bool:
                     explanation=template_text(feedback_from(question, item.answer, assessment)),
                 )
     with bench.database.transaction(registration_id) as connection:
-        unfinished = regrades.finish_computing(connection, regrade_id)
+        unfinished = regrade_items.finish_computing(connection, regrade_id)
     _log.info("graded again", regrade_id=regrade_id, count=len(work), unfinished=unfinished)
     # Nothing begun: other workers have what is left, and the sweep looks after them.
     return unfinished and bool(begun)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from psycopg import Connection
 
 from lti_tool.errors import Unusable
 from lti_tool.launch.access import current_session, launch_transaction, with_session
+from lti_tool.launch.audit import record_event
 from lti_tool.launch.roles import Role
 from lti_tool.questions import bank, changes, store
 from lti_tool.questions.errors import FormFaults
@@ -26,9 +29,11 @@ from lti_tool.questions.forms import (
     parse_quiz,
     plain_number,
 )
+from lti_tool.questions.key_changes import count_other_placements, is_same_key, update_answer_key
 from lti_tool.questions.policies import Policies
 from lti_tool.questions.policy_form import TypedPolicies
 from lti_tool.questions.views import blueprint
+from lti_tool.worker import REGRADE, wake_later
 
 #: Blank rows under the filled ones, so that a browser without scripts can add some too.
 _SPARE_ROWS = 2
@@ -161,17 +166,28 @@ def edit_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseR
 @blueprint.post("/quizzes/<uuid:quiz_id>/questions/<int:question_id>")
 @with_session(Role.INSTRUCTOR)
 def save_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseReturnValue:
-    """Replace a stored question by the form's."""
+    """Replace a stored question by the form's; of a quiz that a student has begun, its answer key alone."""
     with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         question = store.get_question(connection, current.id, question_id)
+        asks_the_same = "prompt" not in request.form and store.is_fixed(connection, current.id)
+        typed = TypedQuestion.from_form(request.form)
+        if asks_the_same:
+            typed = replace(typed, prompt=question.prompt, max_points=plain_number(question.max_points))
         try:
-            changed = parse_question(TypedQuestion.from_form(request.form), sample_id=question.sample_id)
+            changed = parse_question(typed, sample_id=question.sample_id)
         except FormFaults as refusal:
             page = _question_page(quiz_id, refusal.typed, faults=refusal.faults, question=question)
             return page, refusal.status
-        changes.update_question(connection, question, changed)
-    return _back_to(quiz_id, "saved")
+        if not asks_the_same:
+            changes.update_question(connection, question, changed)
+            return _back_to(quiz_id, "saved")
+        regrade_ids = _save_key(connection, question, changed)
+    for regrade_id in regrade_ids:
+        wake_later(REGRADE, current_session().registration_id, regrade_id)
+    return redirect(
+        url_for("questions.edit_question", quiz_id=quiz_id, question_id=question_id, notice="key-saved"), 303
+    )
 
 
 @blueprint.post("/quizzes/<uuid:quiz_id>/questions/<int:question_id>/move")
@@ -193,6 +209,21 @@ def remove_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> Respons
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         changes.remove_question(connection, store.get_question(connection, current.id, question_id))
     return _back_to(quiz_id, "removed")
+
+
+def _save_key(connection: Connection, question: store.Question, changed: store.NewQuestion) -> list[int]:
+    """Save another answer key and record that; ids of the regrades that compute anew."""
+    if is_same_key(question, changed):
+        return []
+    session = current_session()
+    record_event(
+        connection,
+        "ANSWER_KEY_CHANGED",
+        registration_id=session.registration_id,
+        user_id=session.user_id,
+        facts={"question_id": question.id, "quiz_id": str(question.quiz_id)},
+    )
+    return update_answer_key(connection, question, changed)
 
 
 # Pages ------------------------------------------------------------------------------------------------------------
@@ -257,8 +288,10 @@ def _question_page(
     with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         is_fixed = store.is_fixed(connection, quiz_id)
+        elsewhere = count_other_placements(connection, quiz_id, current_session().resource_link_id) if is_fixed else 0
     return render_template(
         "questions/question.html",
+        elsewhere=elsewhere,
         quiz=current,
         question=question,
         is_fixed=is_fixed,

@@ -28,8 +28,9 @@ class QuizFixed(Refused):
     code = "QUIZ-FIXED"
     student_text = "This quiz can no longer be changed."
     instructor_text = (
-        "A student has begun this quiz, so its questions, points and model answers stay as they are."
-        " Title and number of attempts can still change. To ask something else, make a copy of the quiz."
+        "A student has begun this quiz, so what its questions ask and their points stay as they are."
+        " Title, number of attempts, model answers and key points can still change."
+        " To ask something else, make a copy of the quiz."
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from psycopg import Connection
 
+from lti_tool.db import fetch_value
 from lti_tool.gradebook.outbox import release_deliveries
-from lti_tool.gradebook.regrades import compute_anew
+from lti_tool.gradebook.regrade_items import compute_anew
 from lti_tool.gradebook.store import give_up_rewordings, list_attempts_fully_explained
 from lti_tool.questions.store import NewKeyPoint, NewQuestion, Question, insert_key_points
 
@@ -39,3 +42,16 @@ def update_answer_key(connection: Connection, question: Question, changed: NewQu
     attempts = give_up_rewordings(connection, question.id, reason=KEY_CHANGED)
     release_deliveries(connection, list_attempts_fully_explained(connection, attempts))
     return compute_anew(connection, question.id)
+
+
+def count_other_placements(connection: Connection, quiz_id: UUID, resource_link_id: int | None) -> int:
+    """In how many other placements students have begun the quiz: each is graded again from its own results page."""
+    found = fetch_value(
+        connection,
+        "SELECT count(DISTINCT resource_link_id) FROM attempts"
+        " WHERE quiz_id = %s AND NOT is_preview AND resource_link_id IS DISTINCT FROM %s",
+        quiz_id,
+        resource_link_id,
+    )
+    assert isinstance(found, int)
+    return found
