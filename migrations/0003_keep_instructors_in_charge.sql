@@ -148,6 +148,10 @@ CREATE INDEX delivery_events_delivery_id ON delivery_events (delivery_id, id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON delivery_events
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- The record of one attempt, among all the launches.
+CREATE INDEX audit_events_attempt ON audit_events ((details ->> 'attempt_id'))
+    WHERE details ->> 'attempt_id' IS NOT NULL;
+
 -- What an attempt is worth ------------------------------------------------------------------------------------------
 
 DROP VIEW attempt_totals;

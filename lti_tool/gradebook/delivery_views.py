@@ -42,7 +42,9 @@ class LmsGrade:
     @property
     def words(self) -> str:
         """The same as one text: what a form carries along, so that nobody replaces what they have not seen."""
-        return f"{self.points:f} / {self.max_points:f}" if self.points is not None else self.state
+        if self.points is None or self.max_points is None:
+            return self.state
+        return " / ".join(f"{round(value, 4).normalize():f}" for value in (self.points, self.max_points))
 
 
 @blueprint.post("/results/<int:attempt_id>/send-again")

@@ -14,6 +14,7 @@ from lti_tool.gradebook.ags import LINE_ITEM_SCOPE, SCORE_SCOPE
 from lti_tool.gradebook.class_list import class_list_of
 from lti_tool.gradebook.history import list_grade_history
 from lti_tool.gradebook.overview import LOW_CONFIDENCE, Overview, list_overview, show_from
+from lti_tool.gradebook.record import for_people, list_record
 from lti_tool.gradebook.review_page import Refill, Review
 from lti_tool.gradebook.standing import find_reopening
 from lti_tool.launch.access import current_session, launch_transaction, with_session
@@ -93,6 +94,7 @@ def show_review(attempt_id: int, refill: Refill | None = None) -> str:
         sees_key = may_see_key(connection, session, quiz)
         history = list_grade_history(connection, attempt_id)
         reopening = find_reopening(connection, attempt_id)
+        record = for_people(list_record(connection, attempt_id))
     return render_template(
         "gradebook/review.html",
         attempt=attempt,
@@ -101,6 +103,7 @@ def show_review(attempt_id: int, refill: Refill | None = None) -> str:
         results=results,
         sees_key=sees_key,
         low_confidence=LOW_CONFIDENCE,
+        record=record,
         review=Review.of(attempt, quiz, rows, history=history, reopening=reopening, refill=refill or Refill()),
     )
 
@@ -143,5 +146,6 @@ from lti_tool.gradebook import (  # noqa: E402 - their views join the blueprint
     decision_views,  # noqa: F401
     delivery_views,  # noqa: F401
     platform_views,  # noqa: F401
+    record_views,  # noqa: F401
     regrade_views,  # noqa: F401
 )
