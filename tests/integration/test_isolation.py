@@ -8,7 +8,7 @@ another course's rows are then within reach, another tenant's are not, because P
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from uuid import UUID
 
@@ -24,11 +24,12 @@ from lti_tool.admin.sessions import create_link, start_session
 from lti_tool.db import fetch_all, fetch_one
 from lti_tool.errors import NotFound
 from lti_tool.gradebook import views as gradebook_views
-from lti_tool.launch.access import SESSION_COOKIE, current_session
+from lti_tool.launch.access import SESSION_COOKIE
 from lti_tool.launch.errors import QuizUnknown
 from lti_tool.questions import origins
 from lti_tool.questions import store as questions
 from lti_tool.submissions import store as submissions
+from lti_tool.submissions import result_views
 from lti_tool.submissions import views as submission_views
 from tests.course_actors import Course, Person, make_question
 
@@ -158,6 +159,9 @@ def _form(person: Person, belongings: Belongings) -> dict[str, object]:
         "direction": "down",
         "sample": "en-001",
         "quiz": str(belongings.quiz_id),
+        "points": "1",
+        "explanation": "Taken over",
+        "reason": "Taken over",
     }
 
 
@@ -377,15 +381,12 @@ def no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
             raise NotFound("not there")
         return found
 
-    def as_if_here(connection: Connection, attempt_id: int) -> submissions.Attempt:
-        link_id = current_session().resource_link_id
-        return replace(any_attempt(connection, attempt_id), resource_link_id=link_id or 0)
-
     monkeypatch.setattr(questions, "get_quiz", any_quiz)
-    for module in (questions, submission_views, gradebook_views):
+    for module in (questions, submission_views, result_views, gradebook_views):
         monkeypatch.setattr(module, "get_placed_quiz", any_quiz)
-    monkeypatch.setattr(submission_views, "_own_attempt", any_attempt)
-    monkeypatch.setattr(gradebook_views, "find_attempt", as_if_here)
+    for module in (submission_views, result_views):
+        monkeypatch.setattr(module, "get_own_attempt", any_attempt)
+    monkeypatch.setattr(gradebook_views, "attempt_here", any_attempt)
     monkeypatch.setattr(gradebook_views, "may_see_key", lambda *_: True)
     monkeypatch.setattr(origins, "may_see_key", lambda *_: True)
 
