@@ -10,6 +10,7 @@ import click
 from finetune.cli import train
 from lti_tool import __version__
 from lti_tool.cli.administration import admin
+from lti_tool.cli.audit import audit
 from lti_tool.cli.checking import doctor
 from lti_tool.cli.database import db
 from lti_tool.cli.grading import grade
@@ -35,7 +36,7 @@ def main() -> None:
     """
 
 
-for command in (up, web, worker, demo, doctor, db, platform, keys, admin, submissions, grade, train):
+for command in (up, web, worker, demo, doctor, db, platform, keys, admin, submissions, audit, grade, train):
     main.add_command(command)
 for command in (platform_invite, platform_invitations, platform_canvas_json):
     platform.add_command(command)
