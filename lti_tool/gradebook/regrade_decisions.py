@@ -77,7 +77,7 @@ def take_back_regrade(connection: Connection, regrade_id: int, user_id: int, *, 
         INSERT INTO grades (submission_id, source, fraction, points, low, high, confidence, flags, versions, created_by,
             reason)
         SELECT old.submission_id, 'INSTRUCTOR', old.fraction, old.points, old.low, old.high, old.confidence, old.flags,
-            old.versions, %s, %s
+            jsonb_build_object('restored_grade', old.id), %s, %s
         FROM regrade_items
         JOIN grades AS old ON old.id = regrade_items.old_grade_id
         CROSS JOIN LATERAL (
