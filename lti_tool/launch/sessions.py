@@ -176,12 +176,16 @@ def _session_from_row(row: _SessionRow) -> LaunchSession:
 
 
 def _renew_due_date(connection: Connection, *, resource_link_id: int, user_id: int, due_at: datetime | None) -> None:
-    """What a person has begun is due when the latest launch says so: they may have been given more time."""
+    """What a person has begun is due when the latest launch says so: they may have been given more time.
+
+    An attempt that an instructor opened again is not due before that.
+    """
     connection.execute(
         "UPDATE attempts SET due_at = coalesce(%s, resource_links.due_at) FROM resource_links"
         " WHERE resource_links.id = attempts.resource_link_id AND attempts.resource_link_id = %s"
-        " AND attempts.user_id = %s AND attempts.status = 'OPEN'",
-        (due_at, resource_link_id, user_id),
+        " AND attempts.user_id = %s AND attempts.status = 'OPEN'"
+        " AND (attempts.reopened_from IS NULL OR coalesce(%s, resource_links.due_at) > attempts.started_at)",
+        (due_at, resource_link_id, user_id, due_at),
     )
 
 

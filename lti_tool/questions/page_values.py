@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 from flask import Blueprint, current_app, g
-from flask_babel import format_decimal, gettext
+from flask_babel import format_decimal, format_timedelta, gettext
 from markupsafe import Markup
 
 from lti_tool.launch.sessions import LaunchSession
@@ -17,6 +18,7 @@ def register(blueprint: Blueprint) -> None:
     """Hook filters, values and link defaults into the app that the blueprint joins."""
     blueprint.add_app_template_filter(points_text, "points")
     blueprint.add_app_template_filter(plain_number, "plain_number")
+    blueprint.add_app_template_filter(duration_text, "duration")
     blueprint.add_app_template_filter(translated, "translated")
     blueprint.add_app_template_filter(with_code, "with_code")
     blueprint.add_app_template_filter(language_name, "language_name")
@@ -27,6 +29,11 @@ def register(blueprint: Blueprint) -> None:
 def points_text(points: Decimal | float) -> str:
     """Points in the reader's own number format, at most two decimals: ``3.5`` or ``3,5``."""
     return format_decimal(points, format="#,##0.##")
+
+
+def duration_text(duration: timedelta) -> str:
+    """A length of time in the reader's language, in the largest unit of which it has three: ``49 hours``."""
+    return format_timedelta(duration, threshold=3)
 
 
 def language_name(code: str) -> str:

@@ -13,6 +13,7 @@ from psycopg import Connection
 from lti_tool.db import fetch_all, fetch_one, fetch_value
 from lti_tool.errors import AlreadyDone, NotFound, Refused, Unusable
 from lti_tool.gradebook.store import finish_attempt
+from lti_tool.submissions.errors import QuizClosed
 
 MAX_ANSWER_CHARACTERS = 100_000
 MAX_GRADING_TRIES = 5
@@ -120,10 +121,12 @@ def start_attempt(
     max_attempts: int,
     is_preview: bool,
     due_at: datetime | None = None,
+    is_closed: bool = False,
 ) -> Attempt:
     """The user's open attempt at this quiz, made if there is none; a preview is an attempt of its own kind.
 
-    Raises :class:`NoAttemptsLeft`, :class:`AlreadyDone` when the placement was just given another quiz, and
+    Raises :class:`QuizClosed` where none is open and ``is_closed`` lets none begin, :class:`NoAttemptsLeft`,
+    :class:`AlreadyDone` when the placement was just given another quiz, and
     :class:`NotFound` for a quiz without questions.
     """
     # Two tabs of one student come one after the other, and the second finds the attempt of the first.
@@ -134,6 +137,8 @@ def start_attempt(
     same_kind = [each for each in attempts if each.quiz_id == quiz_id and each.is_preview == is_preview]
     if same_kind and same_kind[-1].status == "OPEN":
         return same_kind[-1]
+    if is_closed:
+        raise QuizClosed(f"resource link {resource_link_id} was due {due_at} for user {user_id}")
     used = count_used(same_kind)
     if used >= max_attempts:
         raise NoAttemptsLeft(f"user {user_id} has used {used} of {max_attempts} attempts")
@@ -234,15 +239,23 @@ def storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def hand_in(connection: Connection, attempt_id: int, *, explanation_wait_seconds: int = 60) -> list[int]:
+def hand_in(
+    connection: Connection,
+    attempt_id: int,
+    *,
+    explanation_wait_seconds: int = 60,
+    submitted_at: datetime | None = None,
+) -> list[int]:
     """Close the attempt and receive its answers; the ids of the submissions that wait for grading now.
 
-    A blank draft is no submission: the question stays unanswered and counts 0. Raises :class:`AlreadyDone` the
-    second time.
+    ``submitted_at``: when it was handed in, ``None``: now. A blank draft is no submission: the question stays
+    unanswered and counts 0. Raises :class:`AlreadyDone` the second time.
     """
     closed = fetch_value(
         connection,
-        "UPDATE attempts SET status = 'SUBMITTED', submitted_at = now() WHERE id = %s AND status = 'OPEN' RETURNING id",
+        "UPDATE attempts SET status = 'SUBMITTED', submitted_at = coalesce(%s, now())"
+        " WHERE id = %s AND status = 'OPEN' RETURNING id",
+        submitted_at,
         attempt_id,
     )
     if closed is None:

@@ -1,14 +1,13 @@
-"""The learner's pages: start, answer, hand in, result. An instructor's own try goes the same way.
+"""The learner's pages: start, answer, hand in; the result is in ``result_views.py``. An instructor's try is the same.
 
-An attempt is found only by the person and in the placement that it belongs to. A due date is shown, and nobody is kept
-from answering after it: the LMS alone knows who was given more time and what becomes of late work, and it gets the time
-of handing in with each score.
+An attempt is found only by the person and in the placement that it belongs to. A due date is shown; what it means is a
+policy of the quiz. Unless the quiz closes then, nobody is kept from answering after it, and the LMS gets the time of
+handing in with each score.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
@@ -19,12 +18,21 @@ from psycopg import Connection
 from lti_tool.errors import NotFound, Unusable
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
-from lti_tool.launch.sessions import LaunchSession
-from lti_tool.questions.answer_key import allowed_previews, max_attempts_here
+from lti_tool.questions.answer_key import max_attempts_here
 from lti_tool.questions.store import Question, Quiz, get_placed_quiz, list_questions
 from lti_tool.submissions import store
+from lti_tool.submissions.closing import hand_in_ended, hand_in_in_time, has_ended
 from lti_tool.submissions.drafts import TypedDraft, keep_draft, mark_of
-from lti_tool.submissions.outcome import outcome_of
+from lti_tool.submissions.errors import AttemptClosed
+from lti_tool.submissions.own_attempts import (
+    allowed_attempts,
+    get_own_attempt,
+    is_closed,
+    is_over,
+    is_preview,
+    link_id_of,
+    list_own_attempts,
+)
 from lti_tool.submissions.store import MAX_ANSWER_CHARACTERS, Attempt, Submission
 from lti_tool.web import services
 from lti_tool.worker import wake_grading
@@ -64,13 +72,13 @@ def start(launch_id: UUID) -> ResponseReturnValue:
     if session.quiz_id is None:
         return render_template("attempts/no_quiz.html")
     with launch_transaction() as connection:
-        current = get_placed_quiz(connection, session.quiz_id, _link_id(session))
+        current = get_placed_quiz(connection, session.quiz_id, link_id_of(session))
         attempts = [
             each
-            for each in _own_attempts(connection, session)
-            if each.quiz_id == current.id and each.is_preview == _is_preview(session)
+            for each in list_own_attempts(connection, session)
+            if each.quiz_id == current.id and each.is_preview == is_preview(session)
         ]
-        allowed = _allowed_attempts(connection, session, current)
+        allowed = allowed_attempts(connection, session, current)
     if attempts:
         return redirect(url_for("submissions.attempt", attempt_id=attempts[-1].id), 303)
     return render_template(
@@ -78,7 +86,9 @@ def start(launch_id: UUID) -> ResponseReturnValue:
         quiz=current,
         allowed=allowed,
         max_attempts=max_attempts_here(session, current),
-        is_overdue=_is_overdue(session),
+        due_at=session.due_at,
+        is_overdue=is_over(session.due_at),
+        is_closed=is_closed(session, current),
     )
 
 
@@ -90,18 +100,19 @@ def begin(launch_id: UUID) -> ResponseReturnValue:
     if session.quiz_id is None:
         raise NotFound("no quiz to attempt")
     with launch_transaction() as connection:
-        current = get_placed_quiz(connection, session.quiz_id, _link_id(session))
+        current = get_placed_quiz(connection, session.quiz_id, link_id_of(session))
         if not current.question_count:
             raise NotFound(f"quiz {current.id} has no questions")
-        allowed = _allowed_attempts(connection, session, current)
+        allowed = allowed_attempts(connection, session, current)
         begun = store.start_attempt(
             connection,
-            resource_link_id=_link_id(session),
+            resource_link_id=link_id_of(session),
             user_id=session.user_id,
             quiz_id=current.id,
             max_attempts=_PREVIEW_ATTEMPTS if allowed is None else allowed,
-            is_preview=_is_preview(session),
+            is_preview=is_preview(session),
             due_at=session.due_at,
+            is_closed=is_closed(session, current),
         )
     return redirect(url_for("submissions.attempt", attempt_id=begun.id), 303)
 
@@ -114,8 +125,8 @@ def begin(launch_id: UUID) -> ResponseReturnValue:
 def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """The questions with room to answer; after handing in, the result."""
     with launch_transaction() as connection:
-        current = _own_attempt(connection, attempt_id)
-        if current.status != "OPEN":
+        current = get_own_attempt(connection, attempt_id)
+        if current.status != "OPEN" or _hands_in_ended(connection, current):
             return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
         quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
         fields = _answer_fields(connection, current)
@@ -124,7 +135,8 @@ def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         quiz=quiz,
         attempt=current,
         max_attempts=max_attempts_here(current_session(), quiz),
-        is_overdue=_is_overdue(current_session()),
+        due_at=current.due_at,
+        is_overdue=is_over(current.due_at),
         fields=fields,
         max_characters=MAX_ANSWER_CHARACTERS,
         merged=request.args.getlist("merged"),
@@ -143,7 +155,8 @@ def save_draft(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseRe
     if typed is None:
         raise Unusable("no field answer")
     with launch_transaction() as connection:
-        current = _own_attempt(connection, attempt_id)
+        current = get_own_attempt(connection, attempt_id)
+        _require_time(connection, current)
         kept = keep_draft(connection, attempt_id=current.id, question_id=question_id, typed=typed)
     told = {"saved_at": kept.submission.saved_at.isoformat()}
     return jsonify({**told, "answer": kept.submission.answer, "merged": True} if kept.differs else told)
@@ -158,7 +171,8 @@ def save_answers(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """
     merged: list[int] = []
     with launch_transaction() as connection:
-        current = _own_attempt(connection, attempt_id)
+        current = get_own_attempt(connection, attempt_id)
+        _require_time(connection, current)
         for question in list_questions(connection, current.quiz_id):
             typed = TypedDraft.from_form(request.form, f"-{question.id}")
             if typed is not None:
@@ -180,7 +194,7 @@ def save_answers(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 def confirm(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """Ask once more, with what is unanswered."""
     with launch_transaction() as connection:
-        current = _own_attempt(connection, attempt_id)
+        current = get_own_attempt(connection, attempt_id)
         if current.status != "OPEN":
             return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
         quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
@@ -192,7 +206,7 @@ def confirm(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
 def hand_in(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     """Hand in. An attempt without any answer needs the field ``empty_is_meant``."""
     with launch_transaction() as connection:
-        current = _own_attempt(connection, attempt_id)
+        current = get_own_attempt(connection, attempt_id)
         if current.status == "OPEN" and not request.form.get("empty_is_meant"):
             fields = _answer_fields(connection, current)
             if all(field.is_blank for field in fields):
@@ -200,86 +214,27 @@ def hand_in(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
                 fault = _("Every answer is empty. Tick the box if that is what you mean.")
                 return _confirm_page(connection, quiz, current, fault), Unusable.status
         wait_seconds = services().settings.explanation_wait_seconds
-        received = store.hand_in(connection, current.id, explanation_wait_seconds=wait_seconds)
+        received = hand_in_in_time(connection, current.id, explanation_wait_seconds=wait_seconds)
     # The answers are stored now; waking the workers only makes it quick, the sweep would find them too.
     wake_grading(current_session().registration_id, received)
     return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
 
 
-# Result -----------------------------------------------------------------------------------------------------------
-
-
-@blueprint.get("/attempts/<int:attempt_id>/result")
-@with_session(Role.LEARNER, Role.INSTRUCTOR)
-def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
-    """Received, score and explanation of each answer, the total and where it is."""
-    session = current_session()
-    with launch_transaction() as connection:
-        current = _own_attempt(connection, attempt_id)
-        if current.status == "OPEN":
-            return redirect(url_for("submissions.attempt", attempt_id=attempt_id), 303)
-        quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
-        outcome = outcome_of(connection, current, quiz)
-        past = [each for each in _own_attempts(connection, session) if each.quiz_id == current.quiz_id]
-        allowed = _allowed_attempts(connection, session, quiz)
-    used = store.count_used([each for each in past if each.is_preview == _is_preview(session)])
-    return render_template(
-        "attempts/result.html",
-        quiz=quiz,
-        outcome=outcome,
-        past=past,
-        attempts_left=None if allowed is None else max(0, allowed - used),
-        is_current_quiz=current.quiz_id == session.quiz_id,
-    )
-
-
-@blueprint.get("/attempts/<int:attempt_id>/result/parts")
-@with_session(Role.LEARNER, Role.INSTRUCTOR)
-def result_parts(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
-    """The part of the result page that changes, for the page to put in place."""
-    with launch_transaction() as connection:
-        current = _own_attempt(connection, attempt_id)
-        if current.status == "OPEN":
-            raise NotFound(f"attempt {attempt_id} is still open")
-        quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
-        outcome = outcome_of(connection, current, quiz)
-    return render_template("attempts/_result_parts.html", outcome=outcome)
-
-
 # Parts of the above -----------------------------------------------------------------------------------------------
 
 
-def _is_preview(session: LaunchSession) -> bool:
-    return session.role is Role.INSTRUCTOR or session.is_test_user
+def _hands_in_ended(connection: Connection, current: Attempt) -> bool:
+    """Hand the attempt in if it has ended with its due date; whether it has. The sweep finds its answers."""
+    if not has_ended(connection, current.id):
+        return False
+    hand_in_ended(connection, current.id, explanation_wait_seconds=services().settings.explanation_wait_seconds)
+    return True
 
 
-def _allowed_attempts(connection: Connection, session: LaunchSession, quiz: Quiz) -> int | None:
-    """How many attempts this person has at the quiz here, ``None`` without a bound."""
-    return allowed_previews(connection, session, quiz) if _is_preview(session) else max_attempts_here(session, quiz)
-
-
-def _is_overdue(session: LaunchSession) -> bool:
-    return session.due_at is not None and session.due_at <= datetime.now(UTC)
-
-
-def _own_attempts(connection: Connection, session: LaunchSession) -> list[Attempt]:
-    return store.list_attempts(connection, _link_id(session), session.user_id)
-
-
-def _link_id(session: LaunchSession) -> int:
-    """The placement of this launch; a deep linking launch has none, and nothing to answer either."""
-    if session.resource_link_id is None:
-        raise NotFound("a deep linking launch has no placement")
-    return session.resource_link_id
-
-
-def _own_attempt(connection: Connection, attempt_id: int) -> Attempt:
-    """The attempt, if it is this person's in this placement; :class:`NotFound` otherwise."""
-    session = current_session()
-    found = store.find_attempt(connection, attempt_id)
-    if found is None or (found.user_id, found.resource_link_id) != (session.user_id, session.resource_link_id):
-        raise NotFound(f"attempt {attempt_id} is not of user {session.user_id}")
-    return found
+def _require_time(connection: Connection, current: Attempt) -> None:
+    """Raise :class:`AttemptClosed` for what comes after the attempt has ended with its due date."""
+    if has_ended(connection, current.id):
+        raise AttemptClosed(f"attempt {current.id} was due {current.due_at}")
 
 
 def _answer_fields(connection: Connection, current: Attempt) -> list[AnswerField]:
@@ -294,3 +249,6 @@ def _confirm_page(connection: Connection, quiz: Quiz, current: Attempt, fault: s
     return render_template(
         "attempts/confirm.html", quiz=quiz, attempt=current, fields=_answer_fields(connection, current), fault=fault
     )
+
+
+from lti_tool.submissions import result_views  # noqa: E402, F401 - its views join the blueprint

@@ -23,13 +23,15 @@ from werkzeug.test import TestResponse
 from lti_tool.admin.sessions import create_link, start_session
 from lti_tool.db import fetch_all, fetch_one
 from lti_tool.errors import NotFound
+from lti_tool.gradebook import regrade_views
 from lti_tool.gradebook import views as gradebook_views
+from lti_tool.gradebook.regrades import Regrade, find_regrade
 from lti_tool.launch.access import SESSION_COOKIE
 from lti_tool.launch.errors import QuizUnknown
 from lti_tool.questions import origins
 from lti_tool.questions import store as questions
-from lti_tool.submissions import store as submissions
 from lti_tool.submissions import result_views
+from lti_tool.submissions import store as submissions
 from lti_tool.submissions import views as submission_views
 from tests.course_actors import Course, Person, make_question
 
@@ -45,19 +47,25 @@ OPEN_TO_ALL = {
 ADMINISTRATION = "/admin"
 PROMPT, ANSWER = "Whose prompt is this?", "Whose answer is this?"
 #: Ids that :meth:`Belongings.ids` has a value for.
-KNOWN_IDS = frozenset({"quiz_id", "question_id", "attempt_id"})
+KNOWN_IDS = frozenset({"quiz_id", "question_id", "attempt_id", "regrade_id"})
+#: Ids of what belongs to a placement; the others are of a course.
+OF_A_PLACEMENT = frozenset({"attempt_id", "regrade_id"})
 _numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belongings:
-    """What a course has: a quiz, and a student's attempts at it, one open and one graded; and its people."""
+    """What a course has: a quiz, and a student's attempts at it, one open and one graded; and its people.
+
+    The graded one's answer to the first question is being graded again.
+    """
 
     course: Course
     people: dict[str, Person]
     quiz_id: UUID
     question_id: int
     attempt_ids: tuple[int, int]
+    regrade_id: int
 
     @classmethod
     def of(cls, course: Course) -> Belongings:
@@ -75,11 +83,25 @@ class Belongings:
                 row[0]
                 for row in connection.execute("SELECT id FROM attempts WHERE quiz_id = %s ORDER BY number", (quiz_id,))
             )
-        return cls(course=course, people=people, quiz_id=quiz_id, question_id=question_id, attempt_ids=(begun, graded))
+        regrade = {"csrf_token": people["instructor"].token(), "question": str(question_id)}
+        page = people["instructor"].post("regrades", regrade)
+        return cls(
+            course=course,
+            people=people,
+            quiz_id=quiz_id,
+            question_id=question_id,
+            attempt_ids=(begun, graded),
+            regrade_id=int(page.path.rsplit("/", 1)[1]),
+        )
 
     def ids(self, attempt_id: int) -> dict[str, object]:
         """A value for each id that addresses have."""
-        return {"quiz_id": self.quiz_id, "question_id": self.question_id, "attempt_id": attempt_id}
+        return {
+            "quiz_id": self.quiz_id,
+            "question_id": self.question_id,
+            "attempt_id": attempt_id,
+            "regrade_id": self.regrade_id,
+        }
 
     def rows(self) -> str:
         """All that the course holds, as text."""
@@ -99,6 +121,7 @@ class Belongings:
                     " JOIN attempts ON attempts.id = attempt_id WHERE quiz_id = %s ORDER BY grades.id",
                     "SELECT deliveries.* FROM deliveries JOIN attempts ON attempts.id = attempt_id"
                     " WHERE quiz_id = %s ORDER BY deliveries.id",
+                    "SELECT * FROM regrades WHERE quiz_id = %s ORDER BY id",
                 )
             ]
         return repr(found)
@@ -115,6 +138,7 @@ def _attempts(person: Person) -> None:
 @pytest.fixture(autouse=True)
 def _no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission_views, "wake_grading", lambda registration_id, ids: None)
+    monkeypatch.setattr(regrade_views, "wake_later", lambda *_: None)
 
 
 # The addresses ----------------------------------------------------------------------------------------------------
@@ -243,7 +267,7 @@ def test_an_id_of_elsewhere_is_not_found(course: Course, elsewhere: str) -> None
     intruders = people_of(course, elsewhere)
     wrong = []
     for address in with_ids(course.app):
-        if elsewhere == "another placement" and "attempt_id" not in address.own_ids:
+        if elsewhere == "another placement" and not OF_A_PLACEMENT & address.own_ids:
             continue  # a quiz belongs to the course: all its instructors may change it
         belongings = Belongings.of(another_course(course))
         if elsewhere == "another placement":
@@ -298,6 +322,11 @@ def test_ids_inside_forms_and_addresses_are_looked_up_in_the_course_too(course: 
             fields = {"csrf_token": person.token(), "quiz": str(belongings.quiz_id)}
             assert person.get("place", {"quiz": str(belongings.quiz_id)}).status == 404
             assert person.post("place", fields).status == 404
+            if name == "instructor":
+                with own.course.transaction() as connection:
+                    connection.execute("UPDATE regrades SET status = 'DISCARDED', finished_at = now()")
+                again = {"csrf_token": person.token(), "question": str(belongings.question_id)}
+                assert person.post("regrades", again).status == 404
             points = {"csrf_token": person.token(), f"points-{belongings.question_id}": "1"}
             assert person.post(f"quizzes/{own.quiz_id}/points", points).status != 404
         learner = own.people["learner"]
@@ -382,7 +411,15 @@ def no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     monkeypatch.setattr(questions, "get_quiz", any_quiz)
-    for module in (questions, submission_views, result_views, gradebook_views):
+
+    def any_regrade(connection: Connection, regrade_id: int) -> Regrade:
+        found = find_regrade(connection, regrade_id)
+        if found is None:
+            raise NotFound("not there")
+        return found
+
+    monkeypatch.setattr(regrade_views, "own_regrade", any_regrade)
+    for module in (questions, submission_views, result_views, gradebook_views, regrade_views):
         monkeypatch.setattr(module, "get_placed_quiz", any_quiz)
     for module in (submission_views, result_views):
         monkeypatch.setattr(module, "get_own_attempt", any_attempt)
