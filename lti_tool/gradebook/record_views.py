@@ -29,7 +29,7 @@ def record_csv(launch_id: UUID) -> ResponseReturnValue:
 
     It is written to a file first: whoever downloads slowly holds no connection to the database meanwhile.
     """
-    # No with: the response closes it when it is sent, or given up.
+    # No with: it is closed at its end, or with a response that is given up before.
     file = cast(IO[bytes], SpooledTemporaryFile(_IN_MEMORY_BYTES))  # noqa: SIM115
     text = codecs.getwriter("utf-8")(file)
     with launch_transaction() as connection:
@@ -47,5 +47,6 @@ def record_csv(launch_id: UUID) -> ResponseReturnValue:
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(_PIECE_BYTES):
-        yield piece
+    with file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
