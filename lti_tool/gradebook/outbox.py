@@ -3,23 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
 
 from psycopg import Connection
-
-from lti_tool.db import fetch_all
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplanationLine:
-    """What the gradebook's comment says of one question: its place, points and explanation (``None``: unanswered)."""
-
-    language: str
-    position: int
-    points: Decimal
-    max_points: Decimal
-    explanation: str | None
 
 
 def queue_delivery(
@@ -62,7 +47,10 @@ def queue_delivery(
             JOIN resource_links ON resource_links.id = counted_attempts.resource_link_id
                 AND resource_links.quiz_id = counted_attempts.quiz_id
             JOIN quizzes ON quizzes.id = counted_attempts.quiz_id
-            JOIN attempt_totals AS totals ON totals.attempt_id = counted_attempts.id
+            -- OFFSET keeps PostgreSQL from working out the totals of all attempts there are, to take one of them.
+            CROSS JOIN LATERAL (
+                SELECT * FROM attempt_totals WHERE attempt_id = counted_attempts.id OFFSET 0
+            ) AS totals
             WHERE counted_attempts.resource_link_id = %(link)s AND counted_attempts.user_id = %(user)s
         ), chosen AS (
             SELECT id, submitted_at, points, max_points, grade_ids, deducted_percent, 1 AS averaged_attempts
@@ -212,31 +200,6 @@ def record_event(connection: Connection, delivery_id: int, event: str, detail: s
 def set_comment(connection: Connection, delivery_id: int, comment: str) -> None:
     """Fix the comment at the first sending: every later try repeats it word for word."""
     connection.execute("UPDATE deliveries SET comment = %s WHERE id = %s AND comment IS NULL", (comment, delivery_id))
-
-
-def list_explanation_lines(connection: Connection, delivery_id: int) -> list[ExplanationLine]:
-    """Points and latest explanation of every question of the delivery's attempt, in order."""
-    return fetch_all(
-        connection,
-        ExplanationLine,
-        """
-        SELECT quizzes.language, questions.position, coalesce(grades.points, 0) AS points, questions.max_points,
-            explanations.text AS explanation
-        FROM deliveries
-        JOIN attempts ON attempts.id = deliveries.attempt_id
-        JOIN quizzes ON quizzes.id = attempts.quiz_id
-        JOIN questions ON questions.quiz_id = attempts.quiz_id
-        LEFT JOIN submissions ON submissions.attempt_id = attempts.id AND submissions.question_id = questions.id
-        LEFT JOIN LATERAL (
-            SELECT id, points FROM grades WHERE grades.submission_id = submissions.id ORDER BY id DESC LIMIT 1
-        ) AS grades ON true
-        LEFT JOIN LATERAL (
-            SELECT text FROM explanations WHERE explanations.grade_id = grades.id ORDER BY id DESC LIMIT 1
-        ) AS explanations ON true
-        WHERE deliveries.id = %s ORDER BY questions.position
-        """,
-        delivery_id,
-    )
 
 
 def resend_parked(connection: Connection, delivery_ids: Sequence[int], *, overwrites: bool, actor: str) -> list[int]:

@@ -169,9 +169,11 @@ def list_attempt_changes(
         FROM changes
         JOIN attempts ON attempts.id = changes.attempt_id
         JOIN users ON users.id = attempts.user_id
-        JOIN (
-            SELECT attempt_id, max_points, 1 - deducted_percent / 100 AS kept_share FROM attempt_totals
-        ) AS totals ON totals.attempt_id = attempts.id
+        CROSS JOIN LATERAL (
+            -- OFFSET keeps PostgreSQL from working out the totals of all attempts there are.
+            SELECT max_points, 1 - deducted_percent / 100 AS kept_share
+            FROM attempt_totals WHERE attempt_id = attempts.id OFFSET 0
+        ) AS totals
         CROSS JOIN LATERAL (
             -- Now or, once applied, as it was then: with the change in it.
             SELECT coalesce(sum(latest.points), 0) AS points

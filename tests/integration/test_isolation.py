@@ -324,7 +324,8 @@ def test_ids_inside_forms_and_addresses_are_looked_up_in_the_course_too(course: 
             assert person.post("place", fields).status == 404
             if name == "instructor":
                 with own.course.transaction() as connection:
-                    connection.execute("UPDATE regrades SET status = 'DISCARDED', finished_at = now()")
+                    discarded = "UPDATE regrades SET status = 'DISCARDED', finished_at = now() WHERE id = %s"
+                    connection.execute(discarded, (own.regrade_id,))
                 again = {"csrf_token": person.token(), "question": str(belongings.question_id)}
                 assert person.post("regrades", again).status == 404
             points = {"csrf_token": person.token(), f"points-{belongings.question_id}": "1"}
