@@ -23,6 +23,7 @@ from lti_tool.gradebook import outbox, sending
 from lti_tool.gradebook.ags import AgsClient, Result, Score, plain_comment
 from lti_tool.gradebook.columns import Columns
 from lti_tool.gradebook.comment import comment_text
+from lti_tool.gradebook.comment_store import get_comment_facts
 from lti_tool.gradebook.errors import ChangedInLms, NoAnswer, ServiceAway, StaleTimestamp
 from lti_tool.gradebook.patience import Patience, Turns
 from lti_tool.gradebook.sending import DeliveryWork
@@ -104,8 +105,7 @@ class Delivery:
                 connection, delivery_id, lease_seconds=self._lease_seconds, busy_seconds=self._first_wait_seconds
             ):
                 return
-            lines = outbox.list_explanation_lines(connection, delivery_id)
-            outbox.set_comment(connection, delivery_id, comment_text(lines, lines[0].language if lines else "en"))
+            outbox.set_comment(connection, delivery_id, comment_text(get_comment_facts(connection, delivery_id)))
         with self._database.transaction(registration_id) as connection:
             work = sending.lock_delivery(connection, delivery_id, longest_days=LONGEST_DAYS)
             if work is None:

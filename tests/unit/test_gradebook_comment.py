@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -9,40 +11,111 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lti_tool.gradebook.comment import MAX_COMMENT_CHARACTERS, comment_text, shown
-from lti_tool.gradebook.delivery import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, wait_before_next
-from lti_tool.gradebook.outbox import ExplanationLine
+from lti_tool.gradebook.comment_store import CommentFacts, ExplanationLine
+from lti_tool.gradebook.delivery import wait_before_next
 from lti_tool.submissions.tasks import points_from
 
 
 def line(
-    position: int = 0, points: str = "1.5", explanation: str | None = "Good.", language: str = "en"
+    position: int = 0, points: str = "1.5", explanation: str | None = "Good.", source: str | None = "MODEL"
 ) -> ExplanationLine:
     return ExplanationLine(
-        language=language, position=position, points=Decimal(points), max_points=Decimal(2), explanation=explanation
+        position=position,
+        points=Decimal(points),
+        max_points=Decimal(2),
+        explanation=explanation,
+        grade_source=source if explanation is not None else None,
     )
 
 
+def comment(*lines: ExplanationLine, **facts: object) -> str:
+    values: dict[str, object] = {"language": "en", "lines": list(lines or (line(),))}
+    return comment_text(CommentFacts(**values | facts))  # pyright: ignore[reportArgumentType]
+
+
 def test_each_question_has_its_paragraph_and_the_machine_is_named() -> None:
-    text = comment_text([line(), line(position=1, points="0", explanation=None)], "en")
+    text = comment(line(), line(position=1, points="0", explanation=None))
     assert text.splitlines()[0] == "1. (1.5/2) Good."
     assert "2. (0/2) Not answered." in text
     assert "machine" in text
 
 
 def test_a_korean_quiz_has_a_korean_comment() -> None:
-    assert "답하지 않았어요" in comment_text([line(explanation=None, language="ko")], "ko")
+    text = comment(
+        line(explanation=None),
+        language="ko",
+        number=2,
+        deducted_percent=Decimal(10),
+        hides_explanations="AFTER_APPROVAL",
+    )
+    assert "답하지 않았어요" in text
+    assert not re.search("[A-Za-z]", text)
 
 
 def test_another_language_falls_back_to_english() -> None:
-    assert "Not answered." in comment_text([line(explanation=None, language="fr")], "fr")
+    assert "Not answered." in comment(line(explanation=None), language="fr")
 
 
-@pytest.mark.parametrize("count", [1, 3, 20])
-def test_a_long_comment_is_cut_where_each_question_still_has_its_share(count: int) -> None:
-    text = comment_text([line(position=number, explanation="word " * 2000) for number in range(count)], "en")
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("hides", [None, "AFTER_DUE", "AFTER_APPROVAL"])
+@pytest.mark.parametrize("count", [1, 3, 20, 300, 2000])
+def test_a_long_comment_is_cut_where_each_question_still_has_its_share(
+    count: int, hides: str | None, language: str
+) -> None:
+    lines = [
+        line(position=number, explanation="word " * 2000, source=("MODEL", "INSTRUCTOR")[number % 2])
+        for number in range(count)
+    ]
+    text = comment(
+        *lines,
+        language=language,
+        number=12,
+        averaged_attempts=11,
+        deducted_percent=Decimal("12.5"),
+        hides_explanations=hides,
+        due_at=datetime(2026, 11, 30, tzinfo=UTC),
+    )
     assert len(text) <= MAX_COMMENT_CHARACTERS
-    assert f"{count}. (1.5/2)" in text
-    assert text.endswith("last word.")
+    assert count > 20 or f"{count}. (1.5/2" in text
+    assert text.endswith("last word." if language == "en" else "최종 판단은 선생님이 해요.")
+
+
+def test_attempts_of_equal_score_have_different_comments() -> None:
+    assert comment().startswith("1. (1.5/2) Good.")
+    assert comment(number=2).startswith("Attempt 2.\n\n1. (1.5/2) Good.")
+    assert comment(number=3, averaged_attempts=3).startswith(
+        "Average of 3 attempts. This is about the last one, attempt 3.\n\n1."
+    )
+    assert comment(number=3, averaged_attempts=2) != comment(number=3, averaged_attempts=3)
+
+
+def test_what_lateness_cost_is_told() -> None:
+    assert comment(deducted_percent=Decimal("10.00")).startswith("Handed in late: 10 % taken off.\n\n")
+    assert comment(number=2, deducted_percent=Decimal("12.5")).startswith(
+        "Attempt 2. Handed in late: 12.5 % taken off.\n\n"
+    )
+    assert "up to 20 % taken off" in comment(number=2, averaged_attempts=2, deducted_percent=Decimal(20))
+
+
+def test_what_an_instructor_scored_is_not_said_to_be_by_a_machine() -> None:
+    text = comment(line(source="INSTRUCTOR"), line(position=1, explanation=None))
+    assert text.endswith("Scored by your instructor.")
+    assert "machine" not in text
+    mixed = comment(line(), line(position=1, explanation="Well done.", source="INSTRUCTOR"))
+    assert "1. (1.5/2) Good." in mixed
+    assert "2. (1.5/2, scored by your instructor) Well done." in mixed
+    assert "Where it does not say otherwise, scored by a machine" in mixed
+
+
+def test_hidden_explanations_are_left_out_with_where_they_will_be() -> None:
+    lines = (line(), line(position=1), line(position=2, explanation=None))
+    due = datetime(2026, 11, 30, 13, 5, tzinfo=timezone(timedelta(hours=9)))
+    after_due = comment(*lines, hides_explanations="AFTER_DUE", due_at=due)
+    assert after_due.startswith("1. (1.5/2)\n2. (1.5/2)\n3. (1.5/2) Not answered.\n\n")
+    assert "The explanations are in the quiz after 2026-11-30 04:05 UTC." in after_due
+    released = comment(*lines, hides_explanations="AFTER_APPROVAL")
+    assert "when your instructor has released them." in released
+    assert "Good." not in after_due + released
 
 
 @pytest.mark.parametrize(
@@ -70,7 +143,7 @@ def test_points_stay_between_zero_and_the_maximum(fraction: float, maximum: Deci
 
 def test_the_wait_doubles_and_ends_at_six_hours() -> None:
     for tries in range(1, 40):
-        expected = min(FIRST_WAIT_SECONDS * 2 ** (tries - 1), LONGEST_WAIT_SECONDS)
+        expected = min(5 * 2 ** (tries - 1), 6 * 3600)
         assert 0.75 * expected <= wait_before_next(tries) <= 1.25 * expected
 
 
