@@ -43,7 +43,7 @@ def approve_all(launch_id: UUID) -> ResponseReturnValue:
         ids = [row.attempt_id for row in waiting if str(row.attempt_id) in chosen]
         approved = approve_attempts(connection, ids, session.user_id)
     wake_later(SWEEP)
-    return redirect(url_for("gradebook.overview", notice="approved" if approved else "nothing-waited"), 303)
+    return redirect(url_for("gradebook.overview", notice="approved-all" if approved else "nothing-waited"), 303)
 
 
 @blueprint.post("/results/<int:attempt_id>/approve")
