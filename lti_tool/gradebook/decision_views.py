@@ -57,7 +57,8 @@ def approve(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
     wake_later(SWEEP)
     if following is not None:
         return _back(following.attempt_id, "approved-next" if approved else "")
-    return _back(attempt_id, "approved" if approved else "nothing-waited")
+    notice = "approved" if attempt.approval == "NEEDED" else "released"
+    return _back(attempt_id, notice if approved else "nothing-waited")
 
 
 # Scores ------------------------------------------------------------------------------------------------------------
