@@ -74,7 +74,7 @@ def rows(course: Course, query: LiteralString) -> list[tuple[object, ...]]:
             "for each day begun after that, 10 % of your points are taken off.",
             "for each day begun since then, 10 % of your points are taken off.",
         ),
-        ("CLOSE", "The quiz closes then: what is written by then is handed in by itself", "is closed since."),
+        ("CLOSE", "The quiz closes then: what is written by then is handed in by itself", "is closed now."),
     ],
 )
 def test_students_are_told_what_lateness_costs(course: Course, rule: str, before: str, after: str) -> None:

@@ -265,7 +265,7 @@ def test_an_attempt_that_was_opened_again_leads_to_the_new_one(course: Course) -
     with course.transaction() as connection:
         (first,) = connection.execute("SELECT min(id) FROM attempts").fetchone() or (0,)
     old = person.get(f"attempts/{first}/result")
-    assert "this one counts until you have handed in" in old.text
+    assert "Until you have handed that in, this one counts." in old.text
     assert old.follow("Go on with attempt 2").path == answering.path
     name = str(answering.soup.select("textarea")[0]["name"])
     answering.submit("#answers-form", {name: "Better.", "then": "hand-in"}).submit("#hand-in-form")
