@@ -168,8 +168,19 @@ def compute_anew(connection: Connection, question_id: int) -> list[int]:
     return regrade_ids
 
 
-def list_computing(connection: Connection, limit: int = 100) -> list[tuple[int, int]]:
-    """(registration, regrade) of what is being computed: what the sweep wakes."""
+def list_stalled(connection: Connection, limit: int = 100) -> list[tuple[int, int]]:
+    """(registration, regrade) of what nobody has computed any of for half a minute: what the sweep wakes.
+
+    Not the others: each wake goes on until all is done, and many at once would keep students' answers waiting.
+    """
     return connection.execute(
-        "SELECT registration_id, id FROM regrades WHERE status = 'COMPUTING' ORDER BY id LIMIT %s", (limit,)
+        """
+        SELECT registration_id, id FROM regrades
+        WHERE status = 'COMPUTING' AND created_at < now() - interval '30 seconds' AND NOT EXISTS (
+            SELECT 1 FROM regrade_items
+            WHERE regrade_id = regrades.id AND computed_at >= now() - interval '30 seconds'
+        )
+        ORDER BY id LIMIT %s
+        """,
+        (limit,),
     ).fetchall()

@@ -72,6 +72,7 @@ def begin_regrade(launch_id: UUID) -> ResponseReturnValue:
     """Begin to compute; fields ``question`` (blank for the whole quiz) and ``reason``."""
     session = current_session()
     chosen = request.form.get("question", type=int)
+    reason = storable(request.form.get("reason", "").strip())[:MAX_REASON_CHARACTERS]
     with launch_transaction() as connection:
         quiz = _quiz_here(connection, session)
         regrade_id = start_regrade(
@@ -80,14 +81,14 @@ def begin_regrade(launch_id: UUID) -> ResponseReturnValue:
             quiz_id=quiz.id,
             question_id=None if chosen is None else get_question(connection, quiz.id, chosen).id,
             user_id=session.user_id,
-            reason=storable(request.form.get("reason", "").strip())[:MAX_REASON_CHARACTERS],
+            reason=reason,
         )
         record_event(
             connection,
             "REGRADE_STARTED",
             registration_id=session.registration_id,
             user_id=session.user_id,
-            facts={"regrade_id": regrade_id},
+            facts={"regrade_id": regrade_id, "reason": reason},
         )
     wake_later(REGRADE, session.registration_id, regrade_id)
     return redirect(url_for("gradebook.regrade", regrade_id=regrade_id), 303)

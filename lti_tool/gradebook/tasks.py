@@ -9,7 +9,7 @@ from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
 from lti_tool.gradebook import outbox, store
 from lti_tool.gradebook.ags import SCORE_SCOPE
 from lti_tool.gradebook.column_store import list_untended_placements
-from lti_tool.gradebook.regrade_items import list_computing
+from lti_tool.gradebook.regrade_items import list_stalled
 from lti_tool.questions.store import get_grading_question
 from lti_tool.submissions.closing import hand_in_ended, list_overdue_attempts
 from lti_tool.submissions.store import list_waiting
@@ -72,11 +72,11 @@ def sweep() -> None:
         to_explain = store.list_tenants_with_rewordings(connection)
         due = outbox.list_due_deliveries(connection)
         untended = list_untended_placements(connection, may_score=SCORE_SCOPE)
-        computing = list_computing(connection)
+        stalled = list_stalled(connection)
     # What is woken already need not be woken again: the queue would grow faster than it is worked off.
     if backlog("grade") < _FULL_QUEUE:
         wake_each(GRADE, waiting)
-    wake_each(REGRADE, computing)
+    wake_each(REGRADE, stalled)
     for registration_id in to_explain:
         wake(EXPLAIN, registration_id)
     if backlog("deliver") < _FULL_QUEUE:

@@ -17,6 +17,7 @@ from grading.domain import Assessment
 from grading.grader import Grader, grader_from
 from lti_tool.db import fetch_value
 from lti_tool.gradebook import regrade_changes, regrade_items, regrade_views, regrades
+from lti_tool.gradebook import tasks as gradebook_tasks
 from lti_tool.gradebook.decisions import override_grade
 from lti_tool.gradebook.errors import NothingToRegrade, RegradeNotOpen, RegradeOpen
 from lti_tool.gradebook.outbox import list_due_deliveries
@@ -29,7 +30,7 @@ from lti_tool.questions.store import Question, get_grading_question, list_questi
 from lti_tool.questions.views import editor
 from lti_tool.submissions import tasks
 from lti_tool.submissions.store import find_attempt, hand_in, save_draft, start_attempt
-from lti_tool.worker import Workbench
+from lti_tool.worker import REGRADE, Workbench, configure
 from tests.course_actors import Course, Page, Person, make_assessment
 
 ANSWER = "Random units are switched off in training."
@@ -293,13 +294,41 @@ def test_the_work_of_a_killed_worker_is_taken_up_again(room: Classroom) -> None:
     regrade_id = room.begin()
     with room.course.transaction() as connection:
         begun = regrade_items.begin_items(connection, regrade_id)
-    with room.course.database.across_tenants() as connection:
-        assert regrade_items.list_computing(connection) == [(room.tenant, regrade_id)], "the sweep finds it"
     assert len(begun) == 2
     while compute(room.bench, room.tenant, regrade_id):
         pass
     assert room.status(regrade_id) == "READY"
     assert room.summary(regrade_id).failed_count == 0
+
+
+def test_the_sweep_wakes_a_worker_where_nothing_goes_on(room: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[tuple[object, ...]] = []
+    monkeypatch.setattr(gradebook_tasks, "workbench", lambda: room.bench)
+    monkeypatch.setattr(gradebook_tasks, "wake_each", lambda name, rows: woken.extend((name, *row) for row in rows))
+    monkeypatch.setattr(gradebook_tasks, "wake", lambda *_: True)
+    monkeypatch.setattr(gradebook_tasks, "backlog", lambda _: 0)
+    room.is_scored()
+    regrade_id = room.begin()
+    gradebook_tasks.sweep()
+    assert REGRADE not in [each[0] for each in woken], "its first wake is on its way"
+    with room.course.transaction() as connection:
+        connection.execute("UPDATE regrades SET created_at = now() - interval '1 minute'")
+    gradebook_tasks.sweep()
+    assert (REGRADE, room.tenant, regrade_id) in woken
+    woken.clear()
+    with room.course.transaction() as connection:
+        connection.execute(
+            "UPDATE regrade_items SET computed_at = now(), problem = 'x'"
+            " WHERE submission_id = (SELECT min(submission_id) FROM regrade_items)"
+        )
+    gradebook_tasks.sweep()
+    assert REGRADE not in [each[0] for each in woken], "a worker is at it"
+
+
+def test_the_task_has_the_name_that_it_is_sent_by(room: Classroom) -> None:
+    app = configure(room.bench.settings)
+    assert REGRADE in app.tasks
+    assert app.conf.task_routes[REGRADE] == {"queue": "grade"}
 
 
 def test_an_answer_that_kills_workers_is_given_up_and_the_others_are_not(room: Classroom) -> None:
