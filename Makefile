@@ -8,11 +8,12 @@ TORCH_SOURCE ?= --retries 1 --extra-index-url https://download.pytorch.org/whl/c
 ONCE ?=
 TESTS ?= tests
 EXAMPLES ?= 20000
+SEED ?= 4
 # Test processes; each may hold the models (about 1.5 GB).
 PROCESSES ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 BIN := .venv/bin
 
-.PHONY: help install demo up doctor fuzz test test-next check format schema docs bench lock clean
+.PHONY: help install demo up doctor fuzz chaos test test-next check format schema docs bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -33,6 +34,9 @@ doctor: install  ## look at every part and say what is wrong
 fuzz: install  ## 20,000 mutated tokens and login requests; EXAMPLES=1000 for fewer
 	@$(BIN)/python tools/install_openedx.py
 	@MLQUIZ_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal tests/fuzz
+
+chaos: install  ## 10,000 answers while everything breaks: does every grade arrive once? SEED=5 for other accidents
+	@$(BIN)/python -m tests.chaos --seed $(SEED)
 
 test: install  ## all tests; TESTS=tests/unit for some
 	@tools/ensure_chromium.sh

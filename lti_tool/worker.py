@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from config.settings import Settings, load_settings
 from lti_tool.db import Database
@@ -73,6 +73,9 @@ def configure(settings: Settings) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
+        # A child that takes the place of one that died loads its models first. Celery gives it 4 seconds, and then
+        # kills it and starts the next one, for ever.
+        worker_proc_alive_timeout=300.0,
         task_serializer="json",
         accept_content=["json"],
         task_default_queue="grade",
@@ -129,7 +132,7 @@ def backlog(queue: Queue) -> int:
     try:
         with celery.connection_for_read() as connection, connection.channel() as channel:
             return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except (OperationalError, *celery.connection_for_read().recoverable_channel_errors, ConnectionError, OSError):
+    except (OperationalError, ChannelError, OSError):
         return 0
 
 

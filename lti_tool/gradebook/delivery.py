@@ -69,7 +69,10 @@ class Delivery:
         self._lease_seconds = _REQUESTS_OF_A_TRY * settings.platform_timeout_seconds
         self._first_wait_seconds = settings.delivery_retry_seconds
         self._longest_wait_seconds = settings.delivery_longest_retry_seconds
-        self._patience = Patience(pause_seconds=_PAUSE_FACTOR * settings.delivery_retry_seconds)
+        self._patience = Patience(
+            pause_seconds=_PAUSE_FACTOR * settings.delivery_retry_seconds,
+            slow_seconds=settings.platform_timeout_seconds / 4,
+        )
         self._turns = Turns(_AT_A_TIME)
 
     def deliver_due(self, registration_id: int, delivery_id: int) -> int | None:

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: A failure that took longer than this held a thread that other platforms wait for.
-SLOW_SECONDS = 5.0
 #: So many of those in a row, without an answer in between, are more than bad luck.
 SILENCES = 3
 
@@ -18,10 +16,12 @@ class Patience:
     """Who may be asked now. One instance serves all threads of a process; what it knows is gone with the process.
 
     ``pause_seconds``: how long nobody asks a silent platform; afterwards one at a time, until an answer comes.
+    ``slow_seconds``: a failure that took longer held a thread that other platforms wait for.
     """
 
-    def __init__(self, *, pause_seconds: float = 60.0) -> None:
+    def __init__(self, *, pause_seconds: float = 60.0, slow_seconds: float = 5.0) -> None:
         self._pause_seconds = pause_seconds
+        self._slow_seconds = slow_seconds
         self._lock = threading.Lock()
         self._silences: Counter[int] = Counter()
         self._paused_until: dict[int, float] = {}
@@ -49,7 +49,7 @@ class Patience:
 
     def note_silence(self, registration_id: int, *, seconds: float) -> None:
         """It kept somebody waiting for so long and then brought nothing."""
-        if seconds <= SLOW_SECONDS:
+        if seconds <= self._slow_seconds:
             return
         with self._lock:
             self._silences[registration_id] += 1

@@ -172,6 +172,13 @@ class PlatformHttp:
         ) as response:
             self._note_clock(url, response.headers.get("Date"))
             content = _bounded_body(response, url, max_bytes, deadline)
+            if (
+                response.status_code >= 400
+                and not content
+                and not {"Content-Length", "Transfer-Encoding"} & {name.title() for name in response.headers}
+            ):
+                # Broken off between its first line and its last header: nobody is refused by half an answer.
+                raise PlatformUnreachable(f"{shown(url)} broke off its answer")
             return PlatformResponse(
                 url=url, status=response.status_code, headers=CaseInsensitiveDict(response.headers), body=content
             )

@@ -347,11 +347,11 @@ def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -
 
 
 def test_a_platform_that_keeps_workers_waiting_is_left_alone_for_a_while(
-    outbox: Outbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    outbox: Outbox, settings: Settings
 ) -> None:
-    monkeypatch.setattr(patience, "SLOW_SECONDS", 0.05)
-    outbox.delivery = Delivery(settings.model_copy(update={"delivery_retry_seconds": 0.05}), outbox.course.database)
-    outbox.gradebook.script = [is_slow_and_then_fails(0.1)] * patience.SILENCES
+    quick = {"delivery_retry_seconds": 0.05, "platform_timeout_seconds": 1.0}
+    outbox.delivery = Delivery(settings.model_copy(update=quick), outbox.course.database)
+    outbox.gradebook.script = [is_slow_and_then_fails(0.3)] * patience.SILENCES
     delivery_id = outbox.answers()
     for _ in range(patience.SILENCES + 1):
         outbox.makes_due()
