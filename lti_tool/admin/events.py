@@ -38,6 +38,8 @@ def explanation(event: str) -> str:
     }
     if event in known:
         return known[event]
+    if "_" in event:  # no code of a refusal has one
+        return _("A decision of an instructor. `mlquiz audit export` tells it in full.")
     refusal = _refusals_once().get(event)
     return _(refusal.instructor_text) if refusal else ""
 

@@ -17,6 +17,8 @@ from lti_tool.db import fetch_all
 Show = Literal["all", "waiting", "undelivered", "unsure"]
 #: Below this the score is marked for a second look.
 LOW_CONFIDENCE = 0.5
+#: From here on a table is some 60 KiB.
+LONG_TABLE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class OverviewRow:
     submitted_at: datetime | None
     quiz_id: UUID
     counted_attempt: str
+    explanations_shown: str
     points: Decimal | None
     max_points: Decimal
     stuck_answers: int
@@ -62,6 +65,12 @@ class OverviewRow:
     def is_waiting(self) -> bool:
         """It is scored, and neither shown nor sent before an instructor approves it."""
         return self.status == "GRADED" and self.approval == "NEEDED" and not self.is_excused
+
+    @property
+    def holds_explanation(self) -> bool:
+        """Its score is out; its explanation waits for an instructor, as the quiz wants it."""
+        is_free = self.status == "GRADED" and self.approval == "NOT_NEEDED" and not self.is_excused
+        return is_free and self.explanations_shown == "AFTER_APPROVAL" and not self.is_preview
 
     @property
     def is_undelivered(self) -> bool:
@@ -98,6 +107,11 @@ class Overview:
         return {show: sum(_is_shown(row, show) for row in self.all_rows) for show in get_args(Show)}
 
     @property
+    def held_explanation_count(self) -> int:
+        """How many attempts have their score out and their explanation held back."""
+        return sum(row.holds_explanation for row in self.all_rows)
+
+    @property
     def resendable_count(self) -> int:
         """How many scores could not be delivered, and may be with another try."""
         return sum(row.is_resendable for row in self.all_rows)
@@ -108,9 +122,11 @@ class Overview:
         return sum(row.is_undelivered and not row.is_resendable for row in self.all_rows)
 
     @property
-    def is_busy(self) -> bool:
-        """Something will change by itself soon."""
-        return any(row.status == "SUBMITTED" or row.delivery_status == "QUEUED" for row in self.all_rows)
+    def next_seconds(self) -> int:
+        """When to look again: soon while something will change by itself, less often where the table is long."""
+        is_busy = any(row.status == "SUBMITTED" or row.delivery_status == "QUEUED" for row in self.all_rows)
+        is_long = len(self.rows) > LONG_TABLE
+        return (10 if is_long else 3) if is_busy else (30 if is_long else 15)
 
     @property
     def counting(self) -> frozenset[int]:
@@ -142,7 +158,7 @@ def list_overview(connection: Connection, resource_link_id: int) -> list[Overvie
         """
         SELECT attempts.id AS attempt_id, users.id AS user_id, users.name AS user_name, users.sub AS user_sub,
             attempts.number, attempts.status, attempts.is_preview, attempts.submitted_at, attempts.quiz_id,
-            quizzes.counted_attempt,
+            quizzes.counted_attempt, quizzes.explanations_shown,
             CASE WHEN attempts.status = 'GRADED' THEN totals.points END AS points, totals.max_points,
             totals.stuck_answers, totals.lowest_confidence, totals.flags,
             CASE WHEN deliveries.status = 'PARKED' AND deliveries.is_old THEN 'SUPERSEDED' ELSE deliveries.status END

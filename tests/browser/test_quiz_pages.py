@@ -267,6 +267,35 @@ def test_pages_are_accessible_in_a_frame_and_on_a_phone(course: Course, opens: O
         check_accessible(opens(author, address, width=width, dark=dark))
 
 
+@pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
+def test_scores_that_did_not_arrive_are_told_accessibly(course: Course, opens: Opens, width: int, dark: bool) -> None:
+    for sub, because in (("a" * 60, "NOT_A_STUDENT"), ("bartholomew-featherstonehaugh", "CHANGED_IN_LMS")):
+        student = course.learner(sub)
+        page = student.post("attempts", {"csrf_token": student.token()})
+        name = str(page.soup.select("textarea")[0]["name"])
+        page.submit("#answers-form", {name: "an answer", "then": "hand-in"}).submit("#hand-in-form")
+        course.grades(student, confidence=0.3)
+        with course.transaction() as connection:
+            connection.execute(
+                "UPDATE deliveries SET status = 'PARKED', parked_because = %s, last_error = 'no', finished_at = now()"
+                " WHERE status = 'QUEUED'",
+                (because,),
+            )
+    page = opens(course.instructor(), "results", width=width, dark=dark)
+    check_accessible(page)
+    beyond = page.evaluate(
+        "(([table]) => table.getBoundingClientRect().right - table.parentElement.getBoundingClientRect().right)"
+        "(document.querySelectorAll('.card--table .table'))"
+    )
+    assert cast(float, beyond) <= 0, "the table stays in its card"
+    page.get_by_role("link", name="Not delivered").click()
+    expect(page.get_by_role("button", name="Send again", exact=True)).to_have_count(1)
+    page.get_by_role("link", name="Bartholomew").click()
+    page.locator("#record summary").click()
+    expect(page.locator("#record")).to_contain_text("Scored by the model")
+    check_accessible(page)
+
+
 def test_the_bank_narrows_while_typing(course: Course, opens: Opens) -> None:
     page = opens(course.author(), f"quizzes/{course.quiz_id}/bank")
     page.fill("#text", "gradient boosting")
