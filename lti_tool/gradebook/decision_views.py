@@ -34,16 +34,14 @@ from lti_tool.worker import SWEEP, wake_later
 def approve_all(launch_id: UUID) -> ResponseReturnValue:
     """Approve all attempts that wait; with fields ``attempt`` (ids) only those of them. Back to the table."""
     session = current_session()
-    if session.quiz_id is None:
-        return redirect(url_for("questions.choose"), 303)
     with launch_transaction() as connection:
-        quiz = views.get_placed_quiz(connection, session.quiz_id, link_id_of(session))
-        waiting = list_waiting(list_overview(connection, link_id_of(session)), quiz)
+        waiting = list_waiting(list_overview(connection, link_id_of(session)))
         chosen = request.form.getlist("attempt") or [str(row.attempt_id) for row in waiting]
         ids = [row.attempt_id for row in waiting if str(row.attempt_id) in chosen]
         approved = approve_attempts(connection, ids, session.user_id)
     wake_later(SWEEP)
-    return redirect(url_for("gradebook.overview", notice="approved-all" if approved else "nothing-waited"), 303)
+    notice = "released-all" if request.form.get("what") == "explanations" else "approved-all"
+    return redirect(url_for("gradebook.overview", notice=notice if approved else "nothing-waited"), 303)
 
 
 @blueprint.post("/results/<int:attempt_id>/approve")
@@ -195,10 +193,9 @@ def _question_of(connection: Connection, attempt: Attempt, question_id: int) -> 
 
 def _next_waiting(connection: Connection, attempt: Attempt) -> OverviewRow | None:
     """The next attempt that waits, from this one on in the order of the table."""
-    quiz = views.get_placed_quiz(connection, attempt.quiz_id, attempt.resource_link_id)
     rows = list_overview(connection, attempt.resource_link_id)
     place = next((place for place, row in enumerate(rows) if row.attempt_id == attempt.id), 0)
-    return next(iter(list_waiting([*rows[place + 1 :], *rows[:place]], quiz)), None)
+    return next(iter(list_waiting([*rows[place + 1 :], *rows[:place]])), None)
 
 
 def _again(attempt_id: int, form: str, typed: object, refusal: FormFaults | DecisionRefused) -> ResponseReturnValue:

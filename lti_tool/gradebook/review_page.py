@@ -10,7 +10,6 @@ from lti_tool.gradebook.decision_forms import TypedScore
 from lti_tool.gradebook.history import GradeRecord
 from lti_tool.gradebook.overview import OverviewRow
 from lti_tool.gradebook.standing import Reopening
-from lti_tool.questions.store import Quiz
 from lti_tool.submissions.results import QuestionResult
 from lti_tool.submissions.store import Attempt
 
@@ -38,7 +37,6 @@ class Review:
     """
 
     attempt: Attempt
-    quiz: Quiz
     row: OverviewRow
     history: Mapping[int, Sequence[GradeRecord]]
     reopening: Reopening | None
@@ -53,7 +51,6 @@ class Review:
     def of(
         cls,
         attempt: Attempt,
-        quiz: Quiz,
         rows: Sequence[OverviewRow],
         *,
         history: Mapping[int, Sequence[GradeRecord]],
@@ -63,10 +60,9 @@ class Review:
         """Of an attempt among ``rows``, which are all of its placement."""
         shown = [row for row in rows if row.status != "OPEN" or row.attempt_id == attempt.id]
         place = next(place for place, row in enumerate(shown) if row.attempt_id == attempt.id)
-        waiting = list_waiting(shown, quiz)
+        waiting = list_waiting(shown)
         return cls(
             attempt=attempt,
-            quiz=quiz,
             row=shown[place],
             history=history,
             reopening=reopening,
@@ -81,7 +77,7 @@ class Review:
     @property
     def waits(self) -> bool:
         """An instructor is to approve it: its score, or at least its explanation, is held back."""
-        return bool(list_waiting([self.row], self.quiz))
+        return self.row.is_waiting or self.row.holds_explanation
 
     @property
     def is_decided_here(self) -> bool:
@@ -109,14 +105,6 @@ class Review:
         return self.refill.faults if form == self.refill.form else {}
 
 
-def list_waiting(rows: Sequence[OverviewRow], quiz: Quiz) -> list[OverviewRow]:
+def list_waiting(rows: Sequence[OverviewRow]) -> list[OverviewRow]:
     """Those of the rows that wait for an instructor: for approval, or with their explanation alone."""
-    return [row for row in rows if row.quiz_id == quiz.id and (row.is_waiting or _holds_explanation(row, quiz))]
-
-
-def _holds_explanation(row: OverviewRow, quiz: Quiz) -> bool:
-    return (
-        quiz.explanations_shown == "AFTER_APPROVAL"
-        and (row.status, row.approval) == ("GRADED", "NOT_NEEDED")
-        and not (row.is_preview or row.is_excused)
-    )
+    return [row for row in rows if row.is_waiting or row.holds_explanation]

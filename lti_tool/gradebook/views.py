@@ -104,7 +104,7 @@ def show_review(attempt_id: int, refill: Refill | None = None) -> str:
         sees_key=sees_key,
         low_confidence=LOW_CONFIDENCE,
         record=record,
-        review=Review.of(attempt, quiz, rows, history=history, reopening=reopening, refill=refill or Refill()),
+        review=Review.of(attempt, rows, history=history, reopening=reopening, refill=refill or Refill()),
     )
 
 

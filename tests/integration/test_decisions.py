@@ -130,7 +130,7 @@ def test_an_instructors_score_counts_and_the_student_sees_it(desk: Desk) -> None
     assert page.status == 200
     assert "The score is changed." in page.form(".notice--good").get_text()
     assert "4.25 / 5" in page.text
-    assert "Scored by Grace Hopper – read it myself" in page.text
+    assert "Scored by Grace Hopper. Reason: read it myself" in page.text
     student = desk.course.learner().get("quiz")
     assert "4.25 / 10" in student.text
     assert "Well seen; <b>co-adaptation</b> is missing." in student.text
@@ -615,8 +615,9 @@ def test_all_that_wait_are_approved_at_once(held: Desk) -> None:
 
 def test_only_what_the_page_listed_is_approved(held: Desk) -> None:
     first, second = held.is_graded("ada-lovelace"), held.is_graded("blaise-pascal")
-    teacher = held.course.instructor()
-    teacher.post("results/approve", {"csrf_token": teacher.token(), "attempt": [str(second), "9" * 30]})
+    page = held.course.instructor().get("results")
+    assert [field["value"] for field in page.soup.select("input[name=attempt]")] == [str(first), str(second)]
+    page.submit("form:has(#approve-all)", {"attempt": [str(second), "9" * 30]})
     waiting = held.rows("SELECT id FROM attempts WHERE approval = 'NEEDED'")
     assert waiting == [(first,)]
 
@@ -650,6 +651,19 @@ def test_an_explanation_is_released_and_sent_with_the_same_score(desk: Desk) -> 
     page.submit("#approve-form")
     assert desk.sent() == [2.5, 2.5], "once more, for its comment"
     assert desk.events() == ["EXPLANATION_RELEASED"]
+
+
+def test_all_explanations_are_released_at_once(desk: Desk) -> None:
+    desk.run("UPDATE quizzes SET explanations_shown = 'AFTER_APPROVAL'")
+    for name in ("ada-lovelace", "blaise-pascal"):
+        desk.is_graded(name)
+    page = desk.course.instructor().get("results")
+    assert "The explanations of 2 attempts are not shown before you release them." in page.text
+    page = page.submit("form:has(#release-all)", {"what": "explanations"})
+    assert "The explanations are released." in page.text
+    assert not page.soup.select("#release-all")
+    assert desk.events() == ["EXPLANATION_RELEASED"] * 2
+    assert desk.value("SELECT count(*) FROM deliveries") == 4
 
 
 def test_releasing_the_explanation_of_what_does_not_count_sends_nothing(desk: Desk) -> None:
