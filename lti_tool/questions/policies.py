@@ -46,6 +46,11 @@ class Policies:
             review_share=quiz.review_share,
         )
 
+    def changes_from(self, other: Policies) -> dict[str, str]:
+        """What differs, as ``before → now`` by the name of the policy."""
+        before, now = asdict(other), asdict(self)
+        return {name: f"{before[name]} → {now[name]}" for name in now if before[name] != now[name]}
+
     def scores_differ_from(self, other: Policies) -> bool:
         """Whether the same grades can make other scores."""
         taken_off = [each.late_percent_per_day if each.late_rule == "DEDUCT" else 0 for each in (self, other)]

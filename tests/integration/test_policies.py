@@ -109,6 +109,18 @@ def test_a_wrong_value_is_named_and_what_was_typed_stays(course: Course) -> None
     assert policies_of(course) == before
 
 
+def test_a_change_of_policies_is_in_the_record(course: Course) -> None:
+    course.has_quiz()
+    saves(course, late_rule="DEDUCT", late_percent_per_day="25")
+    saves(course)  # nothing changed
+    with course.transaction() as connection:
+        recorded = connection.execute(
+            "SELECT details - 'quiz_id', details ->> 'quiz_id' FROM audit_events WHERE event = 'POLICIES_CHANGED'"
+        ).fetchall()
+    changes = {"late_rule": "ACCEPT → DEDUCT", "late_percent_per_day": "10.00 → 25"}
+    assert recorded == [(changes, str(course.quiz_id))]
+
+
 def test_a_copy_has_the_policies_of_its_quiz(course: Course) -> None:
     course.has_quiz()
     saves(course, posting="APPROVAL", counted_attempt="AVERAGE", late_rule="DEDUCT", late_percent_per_day="25")
