@@ -67,8 +67,8 @@ def send_all_again(launch_id: UUID) -> ResponseReturnValue:
     """Try once more to deliver all scores of this placement that another try may deliver."""
     session = current_session()
     with launch_transaction() as connection:
-        waiting = parked.list_parked(connection, link_id_of(session))
-        resent = parked.send_again(connection, [each.id for each in waiting], user_id=session.user_id)
+        waiting = parked.list_resendable(connection, link_id_of(session))
+        resent = parked.send_again(connection, waiting, user_id=session.user_id)
     if resent:
         wake_later(SWEEP)  # one message, however many there are
     return _back(None, "sent-again" if resent else "not-parked")
@@ -118,11 +118,11 @@ def _choice_page(found: ParkedScore, now: LmsGrade, *, is_new: bool = False) -> 
     with launch_transaction() as connection:
         attempt = views.attempt_here(connection, found.attempt_id)
         quiz = get_placed_quiz(connection, attempt.quiz_id, attempt.resource_link_id)
-        row = row_of(list_overview(connection, attempt.resource_link_id), attempt.id)
+        row = _row_of(list_overview(connection, attempt.resource_link_id), attempt.id)
     return render_template("gradebook/lms_grade.html", parked=found, lms=now, row=row, quiz=quiz, is_new=is_new)
 
 
-def row_of(rows: list[OverviewRow], attempt_id: int) -> OverviewRow | None:
+def _row_of(rows: list[OverviewRow], attempt_id: int) -> OverviewRow | None:
     """The row of one attempt."""
     return next((row for row in rows if row.attempt_id == attempt_id), None)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from psycopg import Connection
 
-from lti_tool.db import fetch_all, fetch_one
+from lti_tool.db import fetch_one
 from lti_tool.gradebook.outbox import resend_parked
 from lti_tool.launch.audit import record_event
 
@@ -51,6 +51,20 @@ def find_parked(connection: Connection, attempt_id: int) -> ParkedScore | None:
     )
 
 
+def list_resendable(connection: Connection, resource_link_id: int) -> list[int]:
+    """Ids of the parked scores of a placement that another try may deliver: none that was changed in the LMS."""
+    rows = connection.execute(
+        """
+        SELECT deliveries.id FROM deliveries JOIN attempts ON attempts.id = deliveries.attempt_id
+        WHERE attempts.resource_link_id = %s AND deliveries.status = 'PARKED'
+            AND deliveries.parked_because <> 'CHANGED_IN_LMS'
+        ORDER BY deliveries.id
+        """,
+        (resource_link_id,),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def send_again(connection: Connection, delivery_ids: list[int], *, user_id: int) -> list[int]:
     """Try these parked scores once more, without replacing what somebody entered; ids of those that are due now.
 
@@ -78,26 +92,6 @@ def replace(connection: Connection, parked: ParkedScore, *, lms_grade: str, user
 def actor_name(user_id: int) -> str:
     """Who did something, in the trail of a delivery: a number of a row, no name. The record shows whose it is."""
     return f"user {user_id}"
-
-
-def list_parked(connection: Connection, resource_link_id: int) -> list[ParkedScore]:
-    """The parked scores of a placement that another try may deliver: none whose grade was changed in the LMS."""
-    return fetch_all(
-        connection,
-        ParkedScore,
-        """
-        SELECT deliveries.id, deliveries.registration_id, attempts.resource_link_id, deliveries.attempt_id,
-            deliveries.line_item_url, users.sub AS user_sub, deliveries.score_given, deliveries.score_maximum,
-            deliveries.parked_because, deliveries.last_error
-        FROM deliveries
-        JOIN attempts ON attempts.id = deliveries.attempt_id
-        JOIN users ON users.id = deliveries.user_id
-        WHERE attempts.resource_link_id = %s AND deliveries.status = 'PARKED'
-            AND deliveries.parked_because <> 'CHANGED_IN_LMS'
-        ORDER BY deliveries.id
-        """,
-        resource_link_id,
-    )
 
 
 def _record(connection: Connection, event: str, parked: ParkedScore, user_id: int, more: dict[str, int | str]) -> None:
