@@ -19,6 +19,7 @@ from werkzeug.serving import make_server
 
 from config.settings import Settings
 from lti_tool import create_app
+from lti_tool.gradebook import decision_views
 from lti_tool.launch.access import SESSION_COOKIE
 from lti_tool.questions.bank import find_samples, question_from_sample
 from lti_tool.submissions import views
@@ -37,6 +38,7 @@ def course(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cour
         port = free.getsockname()[1]
     # No broker runs here; grades are recorded by the tests.
     monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: None)
+    monkeypatch.setattr(decision_views, "wake_later", lambda *arguments: None)
     app = create_app(settings.model_copy(update={"web_port": port}))
     database = app.extensions["mlquiz"].database
     server = make_server("localhost", port, app, threaded=True)
@@ -294,6 +296,39 @@ def test_scores_that_did_not_arrive_are_told_accessibly(course: Course, opens: O
     page.locator("#record summary").click()
     expect(page.locator("#record")).to_contain_text("Scored by the model")
     check_accessible(page)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
+def test_scores_are_changed_and_approved_one_after_the_other(
+    course: Course, opens: Opens, width: int, dark: bool
+) -> None:
+    with course.transaction() as connection:
+        connection.execute("UPDATE quizzes SET posting = 'APPROVAL'")
+    for sub in ("ada-lovelace", "blaise-pascal"):
+        student = course.learner(sub)
+        begun = student.post("attempts", {"csrf_token": student.token()})
+        name = str(begun.soup.select("textarea")[0]["name"])
+        begun.submit("#answers-form", {name: "an answer", "then": "hand-in"}).submit("#hand-in-form")
+        course.grades(student)
+    page = opens(course.instructor(), "results", width=width, dark=dark)
+    page.get_by_role("link", name="Ada Lovelace").click()
+    form = page.locator("details[id^=score]").first
+    form.locator("summary").click()
+    form.get_by_label("Points").fill("5.1")
+    form.get_by_label("Reason").fill("read it myself")
+    form.get_by_role("button").click()
+    expect(page.locator("details[open] [data-focus]")).to_be_focused()
+    check_accessible(page)
+    form.get_by_label("Points").fill("4.5")
+    form.get_by_role("button").click()
+    expect(page.get_by_role("status").filter(has_text="The score is changed.")).to_be_in_viewport()
+    page.locator("#excuse summary").click()
+    page.locator("#reopen summary").click()
+    check_accessible(page)
+    page.get_by_role("button", name="Approve, show next").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Blaise Pascal")
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.get_by_role("status").filter(has_text="Approved.")).to_be_visible()
 
 
 def test_the_bank_narrows_while_typing(course: Course, opens: Opens) -> None:
