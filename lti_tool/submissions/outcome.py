@@ -217,6 +217,7 @@ def _newest_delivery(connection: Connection, attempt_id: int) -> DeliveryState |
         JOIN resource_links ON resource_links.id = attempts.resource_link_id
         JOIN deliveries ON deliveries.line_item_url = resource_links.line_item_url
             AND deliveries.user_id = attempts.user_id
+        JOIN attempts AS sent ON sent.id = deliveries.attempt_id AND sent.quiz_id = attempts.quiz_id
         WHERE attempts.id = %s ORDER BY deliveries.version DESC LIMIT 1
         """,
         attempt_id,
