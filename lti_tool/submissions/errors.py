@@ -3,7 +3,7 @@
 ::
 
     Refused
-    ├── NoAttemptsLeft      409 (store.py) the quiz allows no further attempt
+    ├── NoAttemptsLeft      409 the quiz allows no further attempt
     ├── QuizClosed          409 the due date has passed, and the quiz is closed then: nobody begins
     └── AlreadyDone
         └── AttemptClosed   409 the due date has passed: the attempt is handed in with what was saved by then
@@ -12,6 +12,18 @@
 from __future__ import annotations
 
 from lti_tool.errors import AlreadyDone, Refused
+
+
+class NoAttemptsLeft(Refused):
+    """The quiz allows no further attempt."""
+
+    status = 409
+    code = "NO-ATTEMPTS"
+    student_text = "You have used all attempts at this quiz. Your results are kept."
+    instructor_text = (
+        "The student has used all attempts. You can allow more in the quiz's settings; where the activity was added"
+        " with a number of its own, that is its custom parameter max_attempts in your course."
+    )
 
 
 class QuizClosed(Refused):

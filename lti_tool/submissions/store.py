@@ -11,24 +11,12 @@ from uuid import UUID
 from psycopg import Connection
 
 from lti_tool.db import fetch_all, fetch_one, fetch_value
-from lti_tool.errors import AlreadyDone, NotFound, Refused, Unusable
+from lti_tool.errors import AlreadyDone, NotFound, Unusable
 from lti_tool.gradebook.store import finish_attempt
-from lti_tool.submissions.errors import QuizClosed
+from lti_tool.submissions.errors import NoAttemptsLeft, QuizClosed
 
 MAX_ANSWER_CHARACTERS = 100_000
 MAX_GRADING_TRIES = 5
-
-
-class NoAttemptsLeft(Refused):
-    """The quiz allows no further attempt."""
-
-    status = 409
-    code = "NO-ATTEMPTS"
-    student_text = "You have used all attempts at this quiz. Your results are kept."
-    instructor_text = (
-        "The student has used all attempts. You can allow more in the quiz's settings; where the activity was added"
-        " with a number of its own, that is its custom parameter max_attempts in your course."
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

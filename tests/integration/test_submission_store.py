@@ -13,8 +13,8 @@ from psycopg import Connection
 
 from lti_tool.errors import AlreadyDone, NotFound, Unusable
 from lti_tool.submissions import store
+from lti_tool.submissions.errors import NoAttemptsLeft
 from lti_tool.submissions.results import list_results
-from lti_tool.submissions.store import NoAttemptsLeft
 from tests.course_actors import Course
 
 Result = TypeVar("Result")
