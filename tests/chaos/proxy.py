@@ -60,38 +60,39 @@ class Proxy:
         fault = self._fault(request)
         if fault:
             self.counts[fault] += 1
+        if (refusal := self._refusal(fault)) is not None:
+            return await _say(writer, refusal)
+        if fault.startswith(("silence", "closed", "half")):
+            await self._break_off(fault, request, reader, writer)
+            return False
+        answer = await self._passed_on(request)
+        if fault == "asked twice":
+            answer = await self._passed_on(request)
+        return await _say(writer, answer * 2 if fault == "answered twice" else answer)
+
+    def _refusal(self, fault: str) -> bytes | None:
+        """An answer of the proxy's own, ``None`` for other faults."""
         match fault:
             case "429":
-                wait = self.random.choice([b"", b"Retry-After: 1\r\n"])
-                return await _say(writer, _response(429, b"slow down", wait))
+                return _response(429, b"slow down", self.random.choice([b"", b"Retry-After: 1\r\n"]))
             case "403 rate limit exceeded":
-                return await _say(writer, _response(403, b"403 Forbidden (Rate Limit Exceeded)"))
+                return _response(403, b"403 Forbidden (Rate Limit Exceeded)")
             case "500, 502, 503 or 504":
-                return await _say(writer, _response(self.random.choice([500, 502, 503, 504]), b"<h1>out of order</h1>"))
-            case "silence":
-                return await self._keep_silent(reader)
-            case "silence, but taken":
-                await self._passed_on(request)
-                return await self._keep_silent(reader)
-            case "silence, taken late":
-                await asyncio.sleep(self.patience_seconds + self.random.uniform(0.2, 1.0))
-                await self._passed_on(request)
-                return False
-            case "closed":
-                return False
-            case "closed, but taken":
-                await self._passed_on(request)
-                return False
-            case "half an answer":
-                answer = await self._passed_on(request)
-                await _say(writer, answer[: len(answer) // 2])
-                return False
-            case "answered twice":
-                answer = await self._passed_on(request)
-                return await _say(writer, answer * 2)
-            case "asked twice":
-                await self._passed_on(request)
-        return await _say(writer, await self._passed_on(request))
+                return _response(self.random.choice([500, 502, 503, 504]), b"<h1>out of order</h1>")
+        return None
+
+    async def _break_off(
+        self, fault: str, request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """No answer, or not all of it; the connection ends."""
+        if fault == "silence, taken late":
+            await asyncio.sleep(self.patience_seconds + self.random.uniform(0.2, 1.0))
+        answer = b"" if fault in {"silence", "closed"} else await self._passed_on(request)
+        if fault == "half an answer":
+            await _say(writer, answer[: len(answer) // 2])
+        if fault in {"silence", "silence, but taken"}:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 3 * self.patience_seconds)
 
     def _fault(self, request: bytes) -> str:
         if self.is_away:
@@ -116,11 +117,6 @@ class Proxy:
         kept = [line for line in headers if not line.lower().startswith((b"connection:", b"content-length:"))]
         status = status.replace(b"HTTP/1.0", b"HTTP/1.1", 1)
         return b"\r\n".join([status, *kept, b"Content-Length: %d" % len(body), b"", body])
-
-    async def _keep_silent(self, reader: asyncio.StreamReader) -> bool:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(reader.read(1), 3 * self.patience_seconds)
-        return False
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:

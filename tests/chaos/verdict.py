@@ -128,4 +128,4 @@ def _counted(policy: str, sums: dict[int, Decimal]) -> Decimal:
         return max(sums.values())
     if policy == "LAST":
         return sums[max(sums)]
-    return (sum(sums.values()) / len(sums)).quantize(Decimal("0.0001"), rounding="ROUND_HALF_UP")
+    return (sum(sums.values(), Decimal(0)) / len(sums)).quantize(Decimal("0.0001"), rounding="ROUND_HALF_UP")
