@@ -130,7 +130,7 @@ def test_an_instructors_score_counts_and_the_student_sees_it(desk: Desk) -> None
     assert page.status == 200
     assert "The score is changed." in page.form(".notice--good").get_text()
     assert "4.25 / 5" in page.text
-    assert "Scored by Grace Hopper. Reason: read it myself" in page.text
+    assert "Scored by Grace Hopper . Reason: read it myself" in page.text
     student = desk.course.learner().get("quiz")
     assert "4.25 / 10" in student.text
     assert "Well seen; <b>co-adaptation</b> is missing." in student.text
