@@ -43,7 +43,7 @@ class ScoreChangedMeanwhile(DecisionRefused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
-    """An answer that is locked together with its attempt, as it is then. ``grade_id``: its latest grade."""
+    """An answer that is locked together with its attempt, as it is then. ``grade_*``: its latest grade."""
 
     submission_id: int
     attempt_status: str
@@ -52,6 +52,11 @@ class _Answer:
     registration_id: int
     resource_link_id: int
     grade_id: int | None
+    grade_source: str | None
+
+    def is_as_seen(self, seen_grade: int | None) -> bool:
+        """Nobody scored it since. Who scores what has no score yet means it, whatever the model says meanwhile."""
+        return self.grade_id == seen_grade or (seen_grade is None and self.grade_source == "MODEL")
 
 
 def override_grade(
@@ -171,11 +176,14 @@ def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, see
         """
         SELECT submissions.id AS submission_id, attempts.status AS attempt_status, questions.max_points,
             quizzes.language, attempts.registration_id, attempts.resource_link_id,
-            (SELECT max(grades.id) FROM grades WHERE grades.submission_id = submissions.id) AS grade_id
+            grades.id AS grade_id, grades.source AS grade_source
         FROM attempts
         JOIN quizzes ON quizzes.id = attempts.quiz_id
         JOIN questions ON questions.quiz_id = quizzes.id
         LEFT JOIN submissions ON submissions.attempt_id = attempts.id AND submissions.question_id = questions.id
+        LEFT JOIN LATERAL (
+            SELECT id, source FROM grades WHERE grades.submission_id = submissions.id ORDER BY id DESC LIMIT 1
+        ) AS grades ON true
         WHERE attempts.id = %s AND questions.id = %s
         """,
         attempt.id,
@@ -188,7 +196,7 @@ def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, see
             f"attempt {attempt.id} is open",
             instructor_text="The student is still answering. There is nothing to score before they hand in.",
         )
-    if answer.grade_id != seen_grade:
+    if not answer.is_as_seen(seen_grade):
         raise ScoreChangedMeanwhile(f"submission {submission_id} has grade {answer.grade_id}, not {seen_grade}")
     return answer
 
