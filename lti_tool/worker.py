@@ -129,10 +129,11 @@ def wake_each(task_name: str, tenant_rows: Sequence[tuple[int, int]]) -> None:
 
 def backlog(queue: Queue) -> int:
     """How many tasks lie in a queue, taken by nobody yet; 0 where the broker is away or knows no such queue."""
+    connection = celery.connection_for_read()
     try:
-        with celery.connection_for_read() as connection, connection.channel() as channel:
+        with connection, connection.channel() as channel:
             return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except (OperationalError, ChannelError, OSError):
+    except (OperationalError, ChannelError, OSError, *connection.connection_errors):
         return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -243,3 +244,20 @@ def test_puts_and_deletes_lead_to_public_addresses_only(settings: Settings) -> N
         strict.put("https://10.0.0.1/", b"", content_type="text/plain")
     with pytest.raises(AddressNotAllowed):
         strict.delete("https://[::ffff:127.0.0.1]/")
+
+
+@pytest.mark.parametrize("cut", [b"HTTP/1.1 400 Bad Request\r\n", b"HTTP/1.1 404 Not Found\r\nContent-Ty"])
+def test_an_answer_that_breaks_off_in_its_head_refuses_nothing(http: PlatformHttp, cut: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(cut)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(PlatformUnreachable):
+            http.post(f"http://127.0.0.1:{server.getsockname()[1]}/scores", b"{}", content_type="application/json")
+        thread.join(10)

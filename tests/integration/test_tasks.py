@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from config import Settings
 from lti_tool import worker
+from lti_tool.embedded.valkey import EmbeddedValkey
 from lti_tool.gradebook import outbox, store
 from lti_tool.gradebook.tasks import explain
 from lti_tool.submissions import tasks
@@ -208,3 +210,23 @@ def test_a_broker_of_new_settings_is_the_one_that_is_sent_to(settings: Settings)
 
 def _uses_broker(settings: Settings, url: str) -> None:
     worker.configure(settings.model_copy(update={"broker_url": SecretStr(url)}))
+
+
+def test_the_sweep_knows_how_much_is_woken_already(settings: Settings) -> None:
+    with tempfile.TemporaryDirectory(prefix="mlquiz-v-", ignore_cleanup_errors=True) as folder:
+        valkey = EmbeddedValkey(Path(folder) / "valkey", Path(folder))
+        worker.configure(settings.model_copy(update={"broker_url": SecretStr(valkey.url)}))
+        assert worker.backlog("deliver") == 0, "no broker"
+        valkey.start()
+        try:
+            assert worker.backlog("deliver") == 0, "no queue yet"
+            wake_each(worker.DELIVER, [(1, number) for number in range(3)])
+            assert worker.backlog("deliver") == 3
+        finally:
+            valkey.stop()
+            worker.configure(settings)
+
+
+def test_a_child_that_takes_the_place_of_a_dead_one_may_load_its_models(settings: Settings) -> None:
+    # Celery's own default of 4 seconds would kill each child before it is ready, for ever.
+    assert worker.configure(settings).conf.worker_proc_alive_timeout >= 120
