@@ -47,7 +47,9 @@ def list_past_attempts(connection: Connection, attempt: Attempt, quiz: Quiz) -> 
             EXISTS (SELECT 1 FROM counted_attempts WHERE counted_attempts.id = attempts.id) AS is_counted,
             CASE WHEN attempts.status = 'GRADED' THEN totals.points END AS points, totals.max_points,
             (SELECT again.id FROM attempts AS again WHERE again.reopened_from = attempts.id) AS again_id
-        FROM attempts JOIN attempt_totals AS totals ON totals.attempt_id = attempts.id
+        FROM attempts
+        -- OFFSET keeps PostgreSQL from working out the totals of all attempts there are: this page is asked for often.
+        CROSS JOIN LATERAL (SELECT * FROM attempt_totals WHERE attempt_id = attempts.id OFFSET 0) AS totals
         WHERE attempts.resource_link_id = %s AND attempts.user_id = %s AND attempts.quiz_id = %s
         ORDER BY attempts.number
         """,
