@@ -21,7 +21,8 @@ import requests
 from config import Settings, load_settings
 from lti_tool import db
 from lti_tool.db import Database
-from lti_tool.embedded import Servers, embedded_servers
+from lti_tool.embedded import Servers, embedded_servers, runtime_folder
+from lti_tool.embedded.postgres import ROOT_HOME, EmbeddedPostgres
 from lti_tool.errors import DatabaseUnavailable
 from lti_tool.supervisor import Child, signals_as_interrupt
 from lti_tool.worker import configure
@@ -190,8 +191,7 @@ def _unrest(town: Town) -> dict[str, int]:
 
 @contextmanager
 def _running_town(size: Size, seed: int, changes: dict[str, object]) -> Iterator[Town]:
-    with tempfile.TemporaryDirectory(prefix="mlquiz-chaos-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with _folder() as folder:
         web_port, schools_port, proxy_port = free_ports(3)
         settings = _settings(folder, size, web_port, changes)
         with signals_as_interrupt(), embedded_servers(settings) as servers:
@@ -234,6 +234,21 @@ def _running_town(size: Size, seed: int, changes: dict[str, object]) -> Iterator
                     child.wait_or_kill(deadline)
                 if kept := os.environ.get("MLQUIZ_CHAOS_LOGS"):
                     shutil.copytree(folder / "logs", kept, dirs_exist_ok=True)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """An empty data folder; nothing is left of it afterwards, nor of the servers' folders elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="mlquiz-chaos-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        runtime = runtime_folder(folder)
+        cluster = EmbeddedPostgres.for_data_folder(folder, runtime).cluster
+        try:
+            yield folder
+        finally:
+            if cluster.is_relative_to(ROOT_HOME):
+                shutil.rmtree(cluster.parent, ignore_errors=True)
+            shutil.rmtree(runtime, ignore_errors=True)
 
 
 def _settings(folder: Path, size: Size, web_port: int, changes: dict[str, object]) -> Settings:
