@@ -10,9 +10,9 @@ import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from lti_tool.errors import ServiceError
 from lti_tool.gradebook.errors import (
@@ -77,12 +77,18 @@ class Result:
     comment: str | None
 
 
+# Points that can be worked with: of "1e999999" no share can be told, and no page can show it.
+_Points = Annotated[
+    Decimal, Field(gt=-1_000_000_000, lt=1_000_000_000), AfterValidator(lambda points: round(points, 8))
+]
+
+
 class _ResultEntry(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, coerce_numbers_to_str=True)
 
     user_id: str = Field(alias="userId")
-    score: Decimal | None = Field(None, alias="resultScore")
-    maximum: Decimal | None = Field(None, alias="resultMaximum")
+    score: _Points | None = Field(None, alias="resultScore")
+    maximum: _Points | None = Field(None, alias="resultMaximum")
     comment: str | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from psycopg import Connection
 
@@ -14,11 +15,12 @@ def approve_attempts(connection: Connection, attempt_ids: Sequence[int], user_id
     """Approve those of the attempts that wait for it; their ids. Their scores are shown and go to the gradebook.
 
     Where the quiz shows explanations after approval only, an attempt waits for that too, though its score did not: then
-    the score is sent once more, with its explanation. Attempts are locked in the order of their ids.
+    the score is sent once more, with its explanation. Attempts are locked in the order of their ids, and their scores
+    queued by student, as wherever several are: so two at once never wait for each other.
     """
     waiting = connection.execute(
         """
-        SELECT attempts.id, attempts.registration_id, attempts.resource_link_id, attempts.approval
+        SELECT attempts.id, attempts.registration_id, attempts.resource_link_id, attempts.approval, attempts.user_id
         FROM attempts JOIN quizzes ON quizzes.id = attempts.quiz_id
         WHERE attempts.id = ANY(%s) AND attempts.status = 'GRADED' AND NOT attempts.is_preview
             AND (attempts.approval = 'NEEDED'
@@ -29,7 +31,7 @@ def approve_attempts(connection: Connection, attempt_ids: Sequence[int], user_id
     ).fetchall()
     approved = [row[0] for row in waiting]
     connection.execute("UPDATE attempts SET approval = 'APPROVED' WHERE id = ANY(%s)", (approved,))
-    for attempt_id, registration_id, resource_link_id, approval in waiting:
+    for attempt_id, registration_id, resource_link_id, approval, _ in sorted(waiting, key=itemgetter(2, 4, 0)):
         record_event(
             connection,
             "ATTEMPT_APPROVED" if approval == "NEEDED" else "EXPLANATION_RELEASED",

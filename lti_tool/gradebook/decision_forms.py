@@ -17,6 +17,8 @@ from lti_tool.submissions.store import storable
 
 MAX_EXPLANATION_CHARACTERS = 4000
 MAX_REASON_CHARACTERS = 2000
+# PostgreSQL's bigint has 19.
+_ID_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +86,10 @@ def parse_reason(typed: str) -> str:
 
 
 def grade_id_from(typed: str) -> int | None:
-    """The id of a grade that a hidden field holds; ``None`` for an empty one."""
-    return int(typed) if typed.isascii() and typed.isdecimal() else None
+    """The id of a grade that a hidden field holds; ``None`` for an empty one, 0 (no grade's) for what is no id."""
+    if not typed:
+        return None
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < _ID_DIGITS else 0
 
 
 def _points(typed: str, max_points: Decimal) -> Decimal | None:

@@ -46,7 +46,6 @@ class _Answer:
     """An answer that is locked together with its attempt, as it is then. ``grade_*``: its latest grade."""
 
     submission_id: int
-    attempt_status: str
     max_points: Decimal
     language: str
     registration_id: int
@@ -155,6 +154,11 @@ def restore_grade(
 
 def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, seen_grade: int | None) -> _Answer:
     """The answer and its attempt, locked until the transaction ends; an empty one is added where there is none."""
+    if attempt.status == "OPEN":  # before any lock: handing in takes them in the other order
+        raise DecisionRefused(
+            f"attempt {attempt.id} is open",
+            instructor_text="The student is still answering. There is nothing to score before they hand in.",
+        )
     lock = "SELECT id FROM submissions WHERE attempt_id = %s AND question_id = %s FOR NO KEY UPDATE"
     submission_id = fetch_value(connection, lock, attempt.id, question_id)
     if submission_id is None:
@@ -174,8 +178,8 @@ def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, see
         connection,
         _Answer,
         """
-        SELECT submissions.id AS submission_id, attempts.status AS attempt_status, questions.max_points,
-            quizzes.language, attempts.registration_id, attempts.resource_link_id,
+        SELECT submissions.id AS submission_id, questions.max_points, quizzes.language,
+            attempts.registration_id, attempts.resource_link_id,
             grades.id AS grade_id, grades.source AS grade_source
         FROM attempts
         JOIN quizzes ON quizzes.id = attempts.quiz_id
@@ -191,11 +195,6 @@ def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, see
     )
     if answer is None:
         raise NotFound(f"question {question_id} of attempt {attempt.id}")
-    if answer.attempt_status == "OPEN":
-        raise DecisionRefused(
-            f"attempt {attempt.id} is open",
-            instructor_text="The student is still answering. There is nothing to score before they hand in.",
-        )
     if not answer.is_as_seen(seen_grade):
         raise ScoreChangedMeanwhile(f"submission {submission_id} has grade {answer.grade_id}, not {seen_grade}")
     return answer

@@ -176,12 +176,13 @@ def _lock_attempts(connection: Connection, regrade_id: int) -> None:
 
 
 def _attempts_of(connection: Connection, grade_ids: Sequence[int]) -> list[int]:
+    """By student, as wherever several scores are queued: so two who do that at once never wait for each other."""
     rows = connection.execute(
-        "SELECT DISTINCT attempt_id FROM grades JOIN submissions ON submissions.id = grades.submission_id"
-        " WHERE grades.id = ANY(%s) ORDER BY attempt_id",
+        "SELECT DISTINCT user_id, attempt_id FROM grades JOIN submissions ON submissions.id = grades.submission_id"
+        " JOIN attempts ON attempts.id = submissions.attempt_id WHERE grades.id = ANY(%s) ORDER BY user_id, attempt_id",
         (list(grade_ids),),
     ).fetchall()
-    return [row[0] for row in rows]
+    return [attempt_id for _, attempt_id in rows]
 
 
 def _queue(connection: Connection, attempt_ids: Sequence[int], wait_seconds: int) -> None:

@@ -97,9 +97,11 @@ def requeue_scores(connection: Connection, quiz_id: UUID) -> int:
         " ORDER BY id FOR NO KEY UPDATE",
         (quiz_id,),
     )
+    # By student, as wherever several scores are queued: so two who do that at once never wait for each other.
     rows = connection.execute(
         """
-        SELECT min(id) FROM counted_attempts WHERE quiz_id = %s GROUP BY resource_link_id, user_id ORDER BY min(id)
+        SELECT min(id) FROM counted_attempts WHERE quiz_id = %s
+        GROUP BY resource_link_id, user_id ORDER BY resource_link_id, user_id
         """,
         (quiz_id,),
     ).fetchall()

@@ -154,7 +154,8 @@ def start_attempt(
         resource_link_id,
         user_id,
         quiz_id,
-        len(attempts) + 1,
+        # Not their count: one that was opened again is gone once that is taken back.
+        attempts[-1].number + 1 if attempts else 1,
         is_preview,
         due_at,
     )

@@ -401,7 +401,16 @@ def test_no_result_is_not_zero(moodle: AgsClient, gradebook: Gradebook) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["<html>", '{"a": 1}', '[{"resultScore": 1}]', '[{"userId": "student-1", "resultScore": "x"}]']
+    "body",
+    [
+        "<html>",
+        '{"a": 1}',
+        '[{"resultScore": 1}]',
+        '[{"userId": "student-1", "resultScore": "x"}]',
+        '[{"userId": "student-1", "resultScore": "1e999999"}]',
+        '[{"userId": "student-1", "resultScore": 1, "resultMaximum": -1e300}]',
+        '[{"userId": "student-1", "resultScore": "NaN"}]',
+    ],
 )
 def test_an_answer_that_is_no_list_of_results_is_tried_again(
     moodle: AgsClient, gradebook: Gradebook, body: str
@@ -410,6 +419,13 @@ def test_an_answer_that_is_no_list_of_results_is_tried_again(
     with pytest.raises(ServiceError) as refusal:
         moodle.get_result(gradebook.url, "student-1")
     assert not refusal.value.permanent
+
+
+def test_a_maximum_next_to_nothing_is_none(moodle: AgsClient, gradebook: Gradebook) -> None:
+    gradebook.answers.append(Response('[{"userId": "student-1", "resultScore": 1, "resultMaximum": "1e-999999"}]'))
+    result = moodle.get_result(gradebook.url, "student-1")
+    assert result is not None
+    assert result.maximum == 0, "nothing is divided by it"
 
 
 def line_item(number: int, **more: Any) -> dict[str, Any]:

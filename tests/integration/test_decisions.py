@@ -18,11 +18,12 @@ from pytest_httpserver import HTTPServer
 from config.settings import Settings
 from lti_tool.db import fetch_value
 from lti_tool.errors import NotFound
-from lti_tool.gradebook import decision_views, decisions, standing
+from lti_tool.gradebook import approvals, decision_views, decisions, standing
 from lti_tool.gradebook.approvals import approve_attempts
 from lti_tool.gradebook.delivery import Delivery
 from lti_tool.gradebook.store import finish_attempt, record_model_grade
 from lti_tool.launch.platforms import add_platform
+from lti_tool.questions import policies
 from lti_tool.submissions import views
 from lti_tool.submissions.store import find_attempt, lock_for_grading, mark_graded
 from tests.course_actors import Course, Page, Person, make_assessment, make_question
@@ -640,6 +641,31 @@ def test_attempts_of_another_placement_are_not_approved_with_these(held: Desk) -
     teacher = held.course.instructor(resource_link_id="link-2")
     teacher.post("results/approve", {"csrf_token": teacher.token()})
     assert held.sent() == []
+
+
+def test_whoever_queues_several_scores_does_so_by_student(held: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    early = held.is_graded("early-bird")
+    ada = held.is_graded()
+    again = held.is_graded("early-bird")
+    students = dict(held.rows("SELECT id, user_id FROM attempts"))
+    teacher = held.value("SELECT min(id) FROM users")
+    quiz_id = held.value("SELECT id FROM quizzes")
+    queued: list[int] = []
+    for module in (approvals, policies):
+        monkeypatch.setattr(
+            module, "queue_delivery", lambda connection, attempt_id, **_: queued.append(students[attempt_id])
+        )
+    held.does(lambda connection: approve_attempts(connection, [ada, again], teacher))
+    assert queued == sorted(queued) == [students[early], students[ada]], "two at once would wait for each other"
+    held.run("UPDATE attempts SET approval = 'APPROVED'")
+    queued.clear()
+    held.does(lambda connection: policies.requeue_scores(connection, quiz_id))
+    assert queued == sorted(queued) == [students[early], students[ada]]
+
+
+def test_a_hidden_field_that_holds_no_id_is_refused(desk: Desk) -> None:
+    page = desk.scores(desk.is_graded(), "4", seen_grade="9" * 5000)
+    assert page.status == 409
 
 
 def test_two_approvals_at_once_send_once(held: Desk) -> None:

@@ -97,6 +97,15 @@ def test_no_attempt_more_than_allowed(desk: Desk) -> None:
         desk.start(max_attempts=2)
 
 
+def test_a_number_is_not_given_twice_where_one_before_is_gone(desk: Desk) -> None:
+    first = desk.start(is_preview=True)
+    second = desk.start()
+    # Opening an attempt again, and taking that back, leaves such a gap.
+    desk.does(lambda connection: connection.execute("DELETE FROM attempts WHERE id = %s", (first.id,)))
+    desk.hands_in(second)
+    assert desk.start(max_attempts=2).number == 3
+
+
 def test_previews_do_not_use_up_attempts(desk: Desk) -> None:
     preview = desk.start(is_preview=True)
     desk.writes(preview, "trying it out")
