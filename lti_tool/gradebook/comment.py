@@ -16,6 +16,7 @@ _SENTENCES = {
     "en": {
         "attempt": "Attempt {number}.",
         "average": "Average of {count} attempts. This is about the last one, attempt {number}.",
+        "returning": "This counts again (score no. {number}).",
         "late": "Handed in late: {percent} % taken off.",
         "late_average": "Some were handed in late: up to {percent} % taken off.",
         "unanswered": "Not answered.",
@@ -31,6 +32,7 @@ _SENTENCES = {
     "ko": {
         "attempt": "응시 {number}.",
         "average": "응시 {count}회의 평균이에요. 아래는 마지막 응시 {number}에 대한 설명이에요.",
+        "returning": "이 점수가 다시 반영돼요 (점수 {number}번).",
         "late": "늦게 제출해서 {percent} % 감점했어요.",
         "late_average": "늦게 제출한 응시는 {percent} %까지 감점했어요.",
         "unanswered": "답하지 않았어요.",
@@ -48,7 +50,8 @@ _SENTENCES = {
 def comment_text(facts: CommentFacts) -> str:
     """The comment, at most 4,000 characters; Moodle keeps it as plain text, so it holds no markup.
 
-    Which attempt it is about is said of all but the first: with an equal score, that tells their comments apart.
+    Which attempt it is about is said of all but the first, and of a score that comes back which one it is: so no two
+    comments of a student are the same, and an LMS that keeps all of them shows none twice.
     """
     says = _SENTENCES.get(facts.language, _SENTENCES["en"])
     head, foot = _head(facts, says), _foot(facts, says)
@@ -74,6 +77,8 @@ def _head(facts: CommentFacts, says: dict[str, str]) -> str:
         sentences.append(says["average"].format(count=facts.averaged_attempts, number=facts.number))
     elif facts.number > 1:
         sentences.append(says["attempt"].format(number=facts.number))
+    if facts.returning_version:
+        sentences.append(says["returning"].format(number=facts.returning_version))
     if facts.deducted_percent:
         late = says["late_average" if is_average else "late"]
         sentences.append(late.format(percent=shown(facts.deducted_percent)))

@@ -33,7 +33,8 @@ class CommentFacts:
 
     ``number`` and ``lines`` are of the attempt that the score is of; of an average, of its last one.
     ``deducted_percent``: what lateness costs; of an average, the most. ``hides_explanations``: until when they stay
-    out of the comment; ``due_at`` is when it is due for this student.
+    out of the comment; ``due_at`` is when it is due for this student. ``returning_version``: the number of this score,
+    where the very same one was sent before and others came between.
     """
 
     language: str
@@ -43,6 +44,7 @@ class CommentFacts:
     deducted_percent: Decimal = Decimal(0)
     hides_explanations: Literal["AFTER_DUE", "AFTER_APPROVAL"] | None = None
     due_at: datetime | None = None
+    returning_version: int | None = None
 
 
 def get_comment_facts(connection: Connection, delivery_id: int) -> CommentFacts:
@@ -52,6 +54,13 @@ def get_comment_facts(connection: Connection, delivery_id: int) -> CommentFacts:
             """
             SELECT quizzes.language, attempts.number, deliveries.averaged_attempts, deliveries.deducted_percent,
                 attempts.due_at,
+                CASE WHEN EXISTS (
+                    SELECT 1 FROM deliveries AS earlier
+                    WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
+                        AND earlier.version < deliveries.version AND earlier.tries > 0
+                        AND (earlier.attempt_id, earlier.grade_ids, earlier.averaged_attempts)
+                            = (deliveries.attempt_id, deliveries.grade_ids, deliveries.averaged_attempts)
+                ) THEN deliveries.version END AS returning_version,
                 CASE
                     WHEN quizzes.explanations_shown = 'AFTER_APPROVAL' AND attempts.approval <> 'APPROVED'
                         THEN 'AFTER_APPROVAL'

@@ -72,6 +72,8 @@ def begin_delivery(
 ) -> bool:
     """Count a try before anything is sent; ``False``: not due, done, superseded, taken, or to be waited with.
 
+    A score is superseded by a newer one, and where no attempt of the student counts any more.
+
     Until ``lease_seconds`` have passed the row is not due again: a worker that dies now has its row swept up then.
     A newer version waits as long for an older one's last try whose end nobody knows: what is still under way then would
     arrive behind our back. While another worker sends a score of the same student it waits ``busy_seconds``.
@@ -81,8 +83,13 @@ def begin_delivery(
         SELECT due_at <= clock_timestamp(), EXISTS (
             SELECT 1 FROM deliveries AS new
             WHERE new.line_item_url = old.line_item_url AND new.user_id = old.user_id AND new.version > old.version
+        ) OR NOT EXISTS (
+            SELECT 1 FROM counted_attempts
+            JOIN attempts ON attempts.resource_link_id = counted_attempts.resource_link_id
+                AND attempts.user_id = counted_attempts.user_id AND attempts.quiz_id = counted_attempts.quiz_id
+            WHERE attempts.id = old.attempt_id
         )
-        FROM deliveries AS old WHERE id = %s AND status = 'QUEUED' FOR UPDATE SKIP LOCKED
+        FROM deliveries AS old WHERE id = %s AND status = 'QUEUED' FOR UPDATE OF old SKIP LOCKED
         """,
         (delivery_id,),
     ).fetchone()

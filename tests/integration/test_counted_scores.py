@@ -10,7 +10,9 @@ from typing import LiteralString
 
 import pytest
 
+from lti_tool.gradebook.comment_store import get_comment_facts
 from lti_tool.gradebook.outbox import list_attempts_without_delivery, queue_delivery
+from lti_tool.gradebook.sending import begin_delivery
 from tests.course_actors import Course, Person, make_question
 
 
@@ -172,3 +174,25 @@ def test_the_timestamp_is_a_whole_second_of_when_the_version_was_made(room: Clas
     assert timedelta(0) <= stamps[0] - rows[0][1] < timedelta(seconds=5)
     assert all(later - earlier >= timedelta(seconds=1) for earlier, later in pairwise(stamps))
     assert stamps[2] - rows[2][1] < timedelta(seconds=5)
+
+
+def test_a_score_that_comes_back_has_a_comment_of_its_own(room: Class) -> None:
+    first, second = room.attempts(4), room.attempts(9)
+    room.run("UPDATE deliveries SET tries = 1")
+    room.run("UPDATE attempts SET excused_at = now() WHERE id = %s", second)
+    back = room.queues(second)
+    assert back is not None
+    with room.course.transaction() as connection:
+        facts = get_comment_facts(connection, back)
+        assert get_comment_facts(connection, back - 1).returning_version is None
+    assert (facts.number, facts.returning_version) == (1, 3)
+    assert room.value("SELECT attempt_id FROM deliveries WHERE id = %s", back) == first
+
+
+def test_a_try_that_failed_is_not_made_again_once_nothing_counts(room: Class) -> None:
+    attempt_id = room.attempts(4)
+    room.run("UPDATE attempts SET excused_at = now() WHERE id = %s", attempt_id)
+    room.run("UPDATE deliveries SET due_at = now()")
+    with room.course.transaction() as connection:
+        assert not begin_delivery(connection, room.value("SELECT id FROM deliveries"))
+    assert room.value("SELECT count(*) FROM deliveries WHERE status = 'SUPERSEDED'") == 1

@@ -40,6 +40,12 @@ def test_each_question_has_its_paragraph_and_the_machine_is_named() -> None:
     assert "machine" in text
 
 
+def test_a_score_that_comes_back_says_so_and_which_one_it_is() -> None:
+    assert comment(number=2, returning_version=3).startswith("Attempt 2. This counts again (score no. 3).")
+    assert comment(returning_version=3) != comment(returning_version=5)
+    assert comment(language="ko", returning_version=3).startswith("이 점수가 다시 반영돼요 (점수 3번).")
+
+
 def test_a_korean_quiz_has_a_korean_comment() -> None:
     text = comment(
         line(explanation=None),
