@@ -7,6 +7,7 @@ an ordinary launch of whoever looks at it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg import Connection
 
@@ -18,10 +19,14 @@ from lti_tool.launch.roles import Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedAttempt:
-    """The attempt that a launch shows, and the placement that it was made in."""
+    """The attempt that a launch shows, and the placement that it was made in.
+
+    ``due_at``: when it is due for the person who made it, as the launch says if it is one of that placement.
+    """
 
     id: int
     resource_link_id: int
+    due_at: datetime | None
 
 
 def reviewed_attempt(
@@ -52,7 +57,8 @@ def _find_submission(connection: Connection, launch: Launch, context_id: int) ->
         connection,
         ReviewedAttempt,
         """
-        SELECT attempts.id, attempts.resource_link_id
+        SELECT attempts.id, attempts.resource_link_id,
+            CASE WHEN resource_links.platform_link_id = %s THEN %s::timestamptz ELSE attempts.due_at END AS due_at
         FROM attempts
         JOIN users ON users.id = attempts.user_id
         JOIN resource_links ON resource_links.id = attempts.resource_link_id
@@ -64,6 +70,8 @@ def _find_submission(connection: Connection, launch: Launch, context_id: int) ->
             attempts.number DESC
         LIMIT 1
         """,
+        launch.resource_link_id,
+        launch.due_at,
         context_id,
         launch.for_user_sub,
         launch.resource_link_id,
@@ -80,11 +88,14 @@ def _find_attempt(connection: Connection, launch: Launch, context_id: int, user_
         connection,
         ReviewedAttempt,
         """
-        SELECT attempts.id, attempts.resource_link_id
+        SELECT attempts.id, attempts.resource_link_id,
+            CASE WHEN resource_links.platform_link_id = %s THEN %s::timestamptz ELSE attempts.due_at END AS due_at
         FROM attempts JOIN resource_links ON resource_links.id = attempts.resource_link_id
         WHERE attempts.id = %s AND resource_links.context_id = %s AND attempts.status <> 'OPEN'
             AND (%s OR attempts.user_id = %s)
         """,
+        launch.resource_link_id,
+        launch.due_at,
         launch.attempt_id,
         context_id,
         launch.role is Role.INSTRUCTOR,

@@ -124,7 +124,8 @@ def start_session(connection: Connection, launch: Launch, registration: Registra
             launch.locale,
             Jsonb(asdict(launch.deep_linking)) if launch.deep_linking else None,
             reviewed.id if reviewed else None,
-            launch.due_at,
+            # A launch of another placement that names an answer of this one must not bring its own due date along.
+            reviewed.due_at if reviewed else launch.due_at,
         ),
     )
     if link_id is not None and reviewed is None:

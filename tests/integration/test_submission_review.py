@@ -256,6 +256,21 @@ def test_a_student_opens_only_the_result_of_their_own(gradebook: Gradebook) -> N
     assert gradebook.is_refused(gradebook.opens(gradebook.attempt_id, sub="student-2"), before)
 
 
+def test_the_due_date_of_another_placement_does_not_come_along(gradebook: Gradebook) -> None:
+    registration_id = gradebook.platform.registration.id
+    with gradebook.database.transaction(registration_id) as connection:
+        connection.execute("UPDATE attempts SET due_at = '2026-01-01T12:00:00Z'")
+    later = {f"{LTI}/custom": {"due_at": "2036-01-01T12:00:00Z"}}
+    for changes in (later | {f"{LTI}/resource_link": {"id": "another-quiz"}}, later):
+        assert gradebook.opens(gradebook.attempt_id, **changes).status_code == 303
+    with gradebook.database.transaction(registration_id) as connection:
+        years = connection.execute(
+            "SELECT extract(year FROM due_at)::integer FROM launch_sessions WHERE review_attempt_id IS NOT NULL"
+            " ORDER BY created_at"
+        ).fetchall()
+    assert years == [(2026,), (2036,)], "its own placement may give more time"
+
+
 def test_bad_launch_67_an_answer_of_another_course_or_one_that_is_open_is_not_found_by_its_address(
     gradebook: Gradebook,
 ) -> None:
