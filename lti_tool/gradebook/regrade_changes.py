@@ -90,7 +90,8 @@ ITEMS = """
                 WHEN EXISTS (
                     SELECT 1 FROM grades WHERE grades.submission_id = regrade_items.submission_id
                         AND grades.id > regrade_items.old_grade_id
-                        AND grades.created_at <= coalesce(regrades.finished_at, clock_timestamp())
+                        -- Whatever the clock says while it is open: what is there came after.
+                        AND (regrades.finished_at IS NULL OR grades.created_at <= regrades.finished_at)
                 ) THEN 'MEANWHILE'
                 WHEN regrade_items.problem IS NOT NULL THEN 'FAILED'
                 WHEN abs(regrade_items.points - old.points) < 0.005 AND old_verdicts.list = new_verdicts.list
@@ -180,7 +181,7 @@ def list_attempt_changes(
             FROM submissions
             CROSS JOIN LATERAL (
                 SELECT points FROM grades WHERE grades.submission_id = submissions.id
-                    AND created_at <= coalesce(%(finished)s, clock_timestamp()) ORDER BY id DESC LIMIT 1
+                    AND (%(finished)s::timestamptz IS NULL OR created_at <= %(finished)s) ORDER BY id DESC LIMIT 1
             ) AS latest
             WHERE submissions.attempt_id = attempts.id
         ) AS standing

@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from lti_tool.gradebook.outbox import queue_delivery
-from lti_tool.questions.store import Quiz
+from lti_tool.questions.store import Quiz, get_quiz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,14 @@ class Policies:
         return self.counted_attempt != other.counted_attempt or taken_off[0] != taken_off[1]
 
 
+def lock_policies(connection: Connection, quiz: Quiz) -> Quiz:
+    """The quiz as it is once nobody else changes its policies: whoever does so at this moment is waited for."""
+    connection.execute("SELECT 1 FROM quizzes WHERE id = %s FOR NO KEY UPDATE", (quiz.id,))
+    return get_quiz(connection, quiz.id, quiz.context_id)
+
+
 def update_policies(connection: Connection, quiz: Quiz, policies: Policies) -> int:
-    """Change the policies of a quiz; how many scores have a new version on its way because of that."""
+    """Change the policies of a quiz (from :func:`lock_policies`); how many scores have a new version because of it."""
     connection.execute(
         """
         UPDATE quizzes SET posting = %(posting)s, counted_attempt = %(counted_attempt)s, late_rule = %(late_rule)s,
@@ -90,10 +96,10 @@ def requeue_scores(connection: Connection, quiz_id: UUID) -> int:
 
     Returns how many differ. The sweep sends them.
     """
-    # Attempts that workers finish at this moment are waited for, so that none keeps the score of the old policies;
-    # those that come after wait for us, and find the new ones.
+    # Attempts that workers finish or instructors decide about at this moment are waited for, so that none keeps the
+    # score of the old policies; those that come after wait for us, and find the new ones.
     connection.execute(
-        "SELECT 1 FROM attempts WHERE quiz_id = %s AND status = 'SUBMITTED' AND NOT is_preview"
+        "SELECT 1 FROM attempts WHERE quiz_id = %s AND status <> 'OPEN' AND NOT is_preview"
         " ORDER BY id FOR NO KEY UPDATE",
         (quiz_id,),
     )

@@ -13,7 +13,7 @@ from lti_tool.launch.roles import Role
 from lti_tool.questions import store
 from lti_tool.questions.editor import quiz_page
 from lti_tool.questions.errors import FormFaults
-from lti_tool.questions.policies import Policies, update_policies
+from lti_tool.questions.policies import Policies, lock_policies, update_policies
 from lti_tool.questions.policy_form import TypedPolicies, parse_policies
 from lti_tool.questions.views import blueprint
 
@@ -28,7 +28,7 @@ def save_policies(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
         return quiz_page(quiz_id, typed_policies=refusal.typed, faults=refusal.faults), refusal.status
     session = current_session()
     with launch_transaction() as connection:
-        current = store.get_quiz(connection, quiz_id, session.context_id)
+        current = lock_policies(connection, store.get_quiz(connection, quiz_id, session.context_id))
         changes = policies.changes_from(Policies.of_quiz(current))
         resent = update_policies(connection, current, policies)
         if changes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from lti_tool.questions import store
 from lti_tool.questions.changes import copy_quiz
-from lti_tool.questions.policies import Policies
+from lti_tool.questions.policies import Policies, lock_policies, update_policies
 from lti_tool.submissions import views
 from tests.course_actors import Course, Page, Person, make_question
 
@@ -162,3 +164,32 @@ def test_another_late_rule_makes_new_scores_of_what_was_late(course: Course) -> 
     assert sent_scores(course)[3:] == [Decimal(0)]
     saves(course, late_rule="CLOSE")
     assert sent_scores(course)[4:] == [Decimal(4)]
+
+
+def test_of_two_changes_at_once_the_later_one_is_what_scores_are_made_by(course: Course) -> None:
+    course.has_quiz(make_question(), max_attempts=2)
+    answers(course, 0.8)
+    answers(course, 0.2)
+    best = policies_of(course)
+    saves(course, counted_attempt="AVERAGE")
+    last = replace(best, counted_attempt="LAST")
+    average = policies_of(course)
+    begun = threading.Event()
+
+    def changes_to_average_again() -> None:
+        with course.transaction() as connection:
+            assert course.quiz_id is not None
+            quiz = store.get_quiz(connection, course.quiz_id, course.context_id(connection))
+            begun.set()
+            update_policies(connection, lock_policies(connection, quiz), average)
+
+    other = threading.Thread(target=changes_to_average_again)
+    with course.transaction() as connection:
+        assert course.quiz_id is not None
+        quiz = store.get_quiz(connection, course.quiz_id, course.context_id(connection))
+        update_policies(connection, lock_policies(connection, quiz), last)
+        other.start()
+        begun.wait(10)
+    other.join(10)
+    assert policies_of(course).counted_attempt == "AVERAGE"
+    assert sent_scores(course)[-2:] == [1, Decimal("2.5")], "the last one, then the average of 4 and 1"

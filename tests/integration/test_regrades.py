@@ -456,6 +456,22 @@ def test_an_override_meanwhile_is_left_alone_and_counted(room: Classroom) -> Non
     assert room.newest_scores() == [Decimal(4)]
 
 
+def test_an_override_is_left_alone_though_the_clock_was_set_back_since(room: Classroom) -> None:
+    first, _ = room.questions()
+    room.is_scored()
+    regrade_id = room.is_computed()
+    with room.course.transaction() as connection:
+        connection.execute(
+            "INSERT INTO grades (submission_id, source, fraction, points, low, high, confidence, created_at)"
+            " SELECT id, 'INSTRUCTOR', 0, 0, 0, 0, 1, now() + interval '1 hour' FROM submissions"
+            " WHERE question_id = %s",
+            (first.id,),
+        )
+    applied = room.applies(regrade_id, with_instructor_scored=True)
+    assert (applied.changed_count, applied.meanwhile_count) == (1, 1)
+    assert room.newest_scores() == [Decimal(4)]
+
+
 def test_who_overrides_at_the_same_moment_is_waited_for(room: Classroom) -> None:
     first, _ = room.questions()
     attempt_id = room.is_scored()
