@@ -37,6 +37,8 @@ LONGEST_DAYS = 14
 # Token, result, score, result: what one try may ask, each within the platform's time and after a wait for its turn.
 _REQUESTS_OF_A_TRY = 6
 _PAUSE_FACTOR = 12
+# So often a newer timestamp is sent at once.
+_QUICK_TRIES = 3
 # Canvas slows down clients that ask for more at a time.
 _AT_A_TIME = 2
 # Whoever sends one registration's scores for so long lets others have the thread.
@@ -193,7 +195,9 @@ class Delivery:
             sending.record_parked(connection, work.id, error=said, because=error.parked_because)
             return
         is_stale = isinstance(error, StaleTimestamp)
-        wait_seconds = min(1.0, self._first_wait_seconds) if is_stale else self._wait_before_next(work.tries, error)
+        # A gradebook that finds every time too old would be asked without end.
+        is_soon = is_stale and work.tries <= _QUICK_TRIES
+        wait_seconds = min(1.0, self._first_wait_seconds) if is_soon else self._wait_before_next(work.tries, error)
         sending.record_retry(connection, work.id, error=str(error), wait_seconds=wait_seconds, renew=is_stale)
 
     def _wait_before_next(self, tries: int, error: ServiceError) -> float:

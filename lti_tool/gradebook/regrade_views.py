@@ -36,6 +36,7 @@ from lti_tool.worker import EXPLAIN, REGRADE, wake_later
 MAX_REASON_CHARACTERS = 2000
 _ATTEMPTS_A_PAGE = 25
 _MOST_UNCHANGED = 1000
+_LAST_PAGE = 10_000
 
 
 @blueprint.context_processor
@@ -172,7 +173,7 @@ def _newest_regrade() -> Regrade | None:
 
 def _page_values(regrade_id: int) -> dict[str, object]:
     """What the page of a regrade shows: a page of attempts that change (``page`` in the address, from 1)."""
-    page = max(1, request.args.get("page", 1, type=int))
+    page = min(max(1, request.args.get("page", 1, type=int)), _LAST_PAGE)
     with launch_transaction() as connection:
         found = own_regrade(connection, regrade_id)
         quiz = get_placed_quiz(connection, found.quiz_id, found.resource_link_id)

@@ -181,6 +181,10 @@ def lock_delivery(connection: Connection, delivery_id: int, *, longest_days: int
                 SELECT sent.score_given / sent.score_maximum FROM deliveries AS sent
                 WHERE sent.line_item_url = deliveries.line_item_url AND sent.user_id = deliveries.user_id
                     AND sent.tries > (sent.id = deliveries.id)::integer AND sent.version <= deliveries.version
+                    -- One whose only try found somebody else's grade was never sent.
+                    AND NOT (sent.parked_because = 'CHANGED_IN_LMS' AND sent.tries = 1 AND NOT EXISTS (
+                        SELECT 1 FROM delivery_events WHERE delivery_id = sent.id AND event = 'DELIVERED'
+                    ))
                 ORDER BY sent.version
             ) AS sent_fractions,
             EXISTS (

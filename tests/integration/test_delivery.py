@@ -239,6 +239,33 @@ def test_an_older_timestamp_is_sent_again_with_a_newer_one(outbox: Outbox) -> No
     assert outbox.state(delivery_id)[0] == "DELIVERED"
 
 
+def test_a_gradebook_that_finds_every_time_too_old_is_asked_less_and_less_often(outbox: Outbox) -> None:
+    delivery_id = outbox.answers()
+    waits: list[float] = []
+    for _ in range(5):
+        outbox.gradebook.script = [refuses(409)]
+        outbox.makes_due()
+        outbox.delivers(delivery_id)
+        (wait,) = outbox.row("SELECT extract(epoch FROM due_at - now())::float FROM deliveries") or (0.0,)
+        waits.append(wait)
+    assert max(waits[:3]) <= 1
+    assert min(waits[3:]) > 20
+    assert waits[4] > waits[3]
+
+
+def test_a_grade_like_one_that_was_held_back_is_somebody_elses(outbox: Outbox) -> None:
+    outbox.delivers(outbox.answers(fraction=0.2))
+    outbox.gradebook.keeps({"userId": outbox.learner.sub, "scoreGiven": 3, "scoreMaximum": 10})
+    held_back = outbox.overrides(points="4")
+    outbox.delivers(held_back)
+    assert outbox.state(held_back)[0] == "PARKED"
+    outbox.gradebook.keeps({"userId": outbox.learner.sub, "scoreGiven": 4, "scoreMaximum": 10})
+    lower = outbox.overrides(points="1")
+    outbox.delivers(lower)
+    assert outbox.state(lower)[0] == "PARKED"
+    assert len(outbox.gradebook.scores) == 1
+
+
 def test_a_grade_that_the_lms_holds_on_to_is_parked_and_not_fought(outbox: Outbox) -> None:
     delivery_id = outbox.answers()
 
@@ -346,9 +373,7 @@ def test_two_attempts_that_finish_at_once_leave_the_better_one(outbox: Outbox) -
     )
 
 
-def test_a_platform_that_keeps_workers_waiting_is_left_alone_for_a_while(
-    outbox: Outbox, settings: Settings
-) -> None:
+def test_a_platform_that_keeps_workers_waiting_is_left_alone_for_a_while(outbox: Outbox, settings: Settings) -> None:
     quick = {"delivery_retry_seconds": 0.05, "platform_timeout_seconds": 1.0}
     outbox.delivery = Delivery(settings.model_copy(update=quick), outbox.course.database)
     outbox.gradebook.script = [is_slow_and_then_fails(0.3)] * patience.SILENCES
