@@ -24,7 +24,14 @@ from lti_tool.gradebook.ags import AgsClient, Result, Score, plain_comment
 from lti_tool.gradebook.columns import Columns
 from lti_tool.gradebook.comment import comment_text
 from lti_tool.gradebook.comment_store import get_comment_facts
-from lti_tool.gradebook.errors import ChangedInLms, NoAnswer, ServiceAway, StaleTimestamp
+from lti_tool.gradebook.errors import (
+    CHANGED_SINCE,
+    GIVEN_BEFORE,
+    ChangedInLms,
+    NoAnswer,
+    ServiceAway,
+    StaleTimestamp,
+)
 from lti_tool.gradebook.patience import Patience, Turns
 from lti_tool.gradebook.sending import DeliveryWork
 from lti_tool.launch.launches import LAUNCH_PATH
@@ -244,11 +251,7 @@ def _require_our_own(result: Result | None, work: DeliveryWork) -> None:
     """Raise :class:`ChangedInLms` where there is a grade that somebody else gave: that one stays."""
     if result is None or result.score is None or _is_our_own(result, work):
         return
-    raise ChangedInLms(
-        "The grade was changed in the LMS since the tool sent one, so it stays as it is there."
-        if work.sent_fractions
-        else "The LMS already has a grade that did not come from this tool, so it stays as it is there."
-    )
+    raise ChangedInLms(CHANGED_SINCE if work.sent_fractions else GIVEN_BEFORE)
 
 
 def wait_before_next(

@@ -79,6 +79,16 @@ class ChangedInLms(ServiceError):
     parked_because = "CHANGED_IN_LMS"
 
 
+#: What the tool itself notes where it finds a grade of somebody else.
+CHANGED_SINCE = "The grade was changed in the LMS since the tool sent one, so it stays as it is there."
+GIVEN_BEFORE = "The LMS already has a grade that did not come from this tool, so it stays as it is there."
+
+
+def words_of_the_lms(noted: str | None) -> str | None:
+    """What was noted about a score that did not arrive, unless those are the tool's words: pages have better ones."""
+    return None if noted in (CHANGED_SINCE, GIVEN_BEFORE) else noted
+
+
 class RegradeOpen(Refused):
     """Answers of this placement are being graded again already: one preview at a time."""
 

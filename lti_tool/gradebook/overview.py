@@ -13,6 +13,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from lti_tool.db import fetch_all
+from lti_tool.gradebook.errors import words_of_the_lms
 
 Show = Literal["all", "waiting", "undelivered", "unsure"]
 #: Below this the score is marked for a second look.
@@ -84,9 +85,14 @@ class OverviewRow:
 
     @property
     def is_unsure(self) -> bool:
-        """The machine is unsure of it, or failed on one of its answers."""
-        low = self.lowest_confidence is not None and self.lowest_confidence < LOW_CONFIDENCE
-        return low or self.stuck_answers > 0
+        """The machine failed on one of its answers, or is unsure and nobody has approved or excused the attempt yet."""
+        is_low = self.lowest_confidence is not None and self.lowest_confidence < LOW_CONFIDENCE
+        return self.stuck_answers > 0 or (is_low and self.approval != "APPROVED" and not self.is_excused)
+
+    @property
+    def lms_words(self) -> str | None:
+        """What the LMS itself said about the score, if anything."""
+        return words_of_the_lms(self.delivery_error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

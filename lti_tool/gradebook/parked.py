@@ -8,6 +8,7 @@ from decimal import Decimal
 from psycopg import Connection
 
 from lti_tool.db import fetch_one
+from lti_tool.gradebook.errors import words_of_the_lms
 from lti_tool.gradebook.outbox import resend_parked
 from lti_tool.launch.audit import record_event
 
@@ -26,6 +27,11 @@ class ParkedScore:
     score_maximum: Decimal
     parked_because: str
     last_error: str | None
+
+    @property
+    def lms_words(self) -> str | None:
+        """What the LMS itself said, if anything."""
+        return words_of_the_lms(self.last_error)
 
 
 def find_parked(connection: Connection, attempt_id: int) -> ParkedScore | None:

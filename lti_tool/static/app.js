@@ -166,4 +166,4 @@ for (const form of document.querySelectorAll("form[method=post]")) sendOnce(form
 for (const input of document.querySelectorAll("[data-filter]")) filterWhileTyping(input);
 for (const button of document.querySelectorAll("[data-add-row]")) addRows(button);
 localizeTimes(document);
-document.querySelector("[data-focus]")?.focus();
+(document.querySelector("[data-focus]") ?? document.querySelector("[aria-invalid=true]"))?.focus();

@@ -31,6 +31,7 @@ class DeliveryState:
     """The newest delivery of the student's score. ``status`` is QUEUED, DELIVERED, PARKED or SUPERSEDED."""
 
     status: str
+    parked_because: str | None
     finished_at: datetime | None
 
 
@@ -212,7 +213,7 @@ def _newest_delivery(connection: Connection, attempt_id: int) -> DeliveryState |
         connection,
         DeliveryState,
         """
-        SELECT deliveries.status, deliveries.finished_at
+        SELECT deliveries.status, deliveries.parked_because, deliveries.finished_at
         FROM attempts
         JOIN resource_links ON resource_links.id = attempts.resource_link_id
         JOIN deliveries ON deliveries.line_item_url = resource_links.line_item_url

@@ -63,7 +63,7 @@ def test_what_the_mark_says_is_what_the_outbox_sends(course: Course) -> None:
     assert ["counts" in row for row in rows] == [False, False, False, True]
     assert "excused" in rows[0]
     assert "waits for your approval" in rows[1]
-    assert "attempt 3, opened again" in rows[3]
+    assert "goes on with attempt 3" in rows[3]
     with course.transaction() as connection:
         (newest,) = connection.execute("SELECT max(id) FROM attempts").fetchone() or (0,)
         queue_delivery(connection, newest, wait_seconds=0)

@@ -169,6 +169,11 @@ def test_a_try_that_was_cut_off_is_shown(course: Course) -> None:
         connection.execute("UPDATE deliveries SET due_at = now()")
         (delivery_id,) = connection.execute("SELECT id FROM deliveries").fetchone() or (0,)
         outbox.record_event(connection, delivery_id, "BEGUN")
+    record = course.instructor().get(f"results/{attempt_id}").form("#record").get_text()
+    assert "Being sent, no answer yet" in record
+    assert "cut off" not in record, "it may still arrive"
+    with course.transaction() as connection:
+        outbox.record_event(connection, delivery_id, "BEGUN")
     assert "Sending was cut off" in course.instructor().get(f"results/{attempt_id}").form("#record").get_text()
 
 

@@ -715,7 +715,7 @@ def test_what_an_instructor_scored_is_marked_and_can_be_included(room: Classroom
     room.overrides(room.is_scored(), room.questions()[0], "1")
     page = room.teacher.get(f"regrades/{room.is_computed()}")
     assert "1 answer was scored by an instructor and keeps its score" in page.text
-    assert "scored by an instructor, kept" in page.text
+    assert "scored by an instructor, kept the machine: " in page.text
     page.submit("#apply-form", {"include_instructor_scored": "yes"})
     assert room.newest_scores() == [Decimal(8)]
 

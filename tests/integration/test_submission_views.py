@@ -259,6 +259,9 @@ def test_the_result_says_where_the_score_is(course: Course) -> None:
         assert words in page.text
         assert "user 7" not in page.text, "the gradebook's own words are for instructors"
         assert page.form("[data-next]")["data-next"] == "0", "nothing more will change"
+    with course.transaction() as connection:
+        connection.execute("UPDATE deliveries SET parked_because = 'CHANGED_IN_LMS'")
+    assert "holds a grade that was entered there" in result.person.get().text
 
 
 def test_a_placement_without_a_column_says_so(course: Course) -> None:
