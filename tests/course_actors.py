@@ -25,6 +25,7 @@ from werkzeug.test import TestResponse
 
 from grading.domain import Assessment, KeyPointVerdict, Verdict
 from lti_tool.db import Database, fetch_value
+from lti_tool.gradebook import regrade_items
 from lti_tool.gradebook.store import finish_attempt, record_model_grade
 from lti_tool.launch import platforms
 from lti_tool.launch.access import SESSION_COOKIE, csrf_token
@@ -32,7 +33,7 @@ from lti_tool.launch.launches import DEEP_LINKING, RESOURCE_LINK, DeepLinkingSet
 from lti_tool.launch.platforms import Registration
 from lti_tool.launch.roles import Role
 from lti_tool.launch.sessions import start_session
-from lti_tool.questions.store import NewKeyPoint, NewQuestion, add_quiz
+from lti_tool.questions.store import NewKeyPoint, NewQuestion, add_quiz, get_grading_question
 from lti_tool.submissions.store import mark_graded
 
 SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
@@ -294,6 +295,23 @@ class Course:
                 )
                 mark_graded(connection, submission_id)
                 finish_attempt(connection, attempt_id, explanation_wait_seconds=60)
+
+    def grades_again(self, *, fraction: float = 0.8) -> None:
+        """What a worker does where the grader finds this for every answer that is to be graded again."""
+        with self.transaction() as connection:
+            (regrade_id,) = connection.execute("SELECT id FROM regrades WHERE status = 'COMPUTING'").fetchone() or (0,)
+            while begun := regrade_items.begin_items(connection, regrade_id):
+                for work in regrade_items.lock_items(connection, regrade_id, begun):
+                    regrade_items.record_new_score(
+                        connection,
+                        regrade_id,
+                        work.submission_id,
+                        get_grading_question(connection, work.question_id),
+                        make_assessment(fraction=fraction),
+                        points=Decimal(str(fraction)) * work.max_points,
+                        explanation="Now you said it all.",
+                    )
+            regrade_items.finish_computing(connection, regrade_id)
 
 
 def make_assessment(*, fraction: float = 0.5, confidence: float = 0.9) -> Assessment:

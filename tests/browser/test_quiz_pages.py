@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 
 from config.settings import Settings
 from lti_tool import create_app
-from lti_tool.gradebook import decision_views
+from lti_tool.gradebook import decision_views, regrade_views
 from lti_tool.launch.access import SESSION_COOKIE
 from lti_tool.questions.bank import find_samples, question_from_sample
 from lti_tool.submissions import views
@@ -38,7 +38,8 @@ def course(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cour
         port = free.getsockname()[1]
     # No broker runs here; grades are recorded by the tests.
     monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: None)
-    monkeypatch.setattr(decision_views, "wake_later", lambda *arguments: None)
+    for module in (decision_views, regrade_views):
+        monkeypatch.setattr(module, "wake_later", lambda *arguments: None)
     app = create_app(settings.model_copy(update={"web_port": port}))
     database = app.extensions["mlquiz"].database
     server = make_server("localhost", port, app, threaded=True)
@@ -329,6 +330,57 @@ def test_scores_are_changed_and_approved_one_after_the_other(
     expect(page.get_by_role("heading", level=1)).to_have_text("Blaise Pascal")
     page.get_by_role("button", name="Approve", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="Approved.")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
+def test_an_instructor_goes_from_the_policies_to_grading_again(
+    course: Course, opens: Opens, width: int, dark: bool
+) -> None:
+    page = opens(course.instructor(), f"quizzes/{course.quiz_id}/", width=width, dark=dark)
+    policies = page.locator("#policies")
+    policies.locator("summary").first.click()
+    policies.get_by_label("When I have approved it.").check()
+    policies.get_by_label("Points are taken off.").check()
+    policies.get_by_label("percent for each day begun").fill("many")
+    policies.get_by_role("button", name="Save").click()
+    expect(policies.get_by_label("percent for each day begun")).to_be_focused()
+    check_accessible(page)
+    policies.get_by_label("percent for each day begun").fill("10")
+    policies.get_by_role("button", name="Save").click()
+    expect(policies).to_contain_text("Scores wait for your approval · the best attempt counts · 10 % off")
+
+    learner = course.learner()
+    student = begins(opens, learner, width=width, dark=dark)
+    student.locator("textarea").first.fill("Units are switched off.")
+    student.click("button[value=hand-in]")
+    student.click("#hand-in-form button")
+    course.grades(learner)
+    expect(student.get_by_text("Your instructor looks at it").first).to_be_visible()
+    check_accessible(student)
+
+    page.get_by_role("link", name="Results").first.click()
+    asks = page.locator("#approve-all-asks")
+    expect(asks.locator("#approve-all")).to_be_hidden()
+    asks.locator("summary").click()
+    check_accessible(page)
+    asks.get_by_role("button", name="Approve 1 attempt").click()
+    expect(page.get_by_role("status").filter(has_text="Approved.")).to_be_visible()
+    student.reload()
+    expect(student.locator(".total__points")).to_have_text("2.5")
+
+    page.get_by_role("link", name="Grade again").click()
+    check_accessible(page)
+    page.get_by_role("button", name="Compute new scores").click()
+    expect(page.get_by_text("0 of 1 answers have their new score.")).to_be_visible()
+    course.grades_again(fraction=0.9)
+    expect(page.get_by_role("heading", name="Apply the new scores?")).to_be_visible()
+    expect(page.locator(".table")).to_contain_text("2.5 → 4.5 / 10")
+    page.locator("details[id^=answer] summary").click()
+    check_accessible(page)
+    page.get_by_role("button", name="Apply", exact=True).click()
+    expect(page.get_by_text("Applied: 1 answer has its new score.")).to_be_visible()
+    student.reload()
+    expect(student.locator(".total__points")).to_have_text("4.5")
 
 
 def test_the_bank_narrows_while_typing(course: Course, opens: Opens) -> None:
