@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal as signals
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -116,6 +117,7 @@ def wake(task_name: str, *arguments: int) -> bool:
         celery.send_task(task_name, arguments, ignore_result=True)
     except OperationalError as error:
         _log.warning("broker away, the sweep will find it", task=task_name, error=str(error))
+        _absence.begin()
         return False
     return True
 
@@ -142,14 +144,32 @@ def wake_grading(registration_id: int, submission_ids: Sequence[int]) -> None:
 
     In the background: nobody who hands in waits for a broker that is away.
     """
-    _background.submit(wake_each, GRADE, [(registration_id, submission_id) for submission_id in submission_ids])
+    tenant_rows = [(registration_id, submission_id) for submission_id in submission_ids]
+    _background.submit(lambda: _absence.is_on or wake_each(GRADE, tenant_rows))
 
 
 def wake_later(task_name: str, *arguments: int) -> None:
     """:func:`wake` in the background, for pages."""
-    _background.submit(wake, task_name, *arguments)
+    _background.submit(lambda: _absence.is_on or wake(task_name, *arguments))
 
 
+class _Absence:
+    """Whether the broker was away a moment ago: wakes of pages would wait two seconds for it, each after the other."""
+
+    SECONDS = 10.0
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        return time.monotonic() < self._until
+
+    def begin(self) -> None:
+        self._until = time.monotonic() + self.SECONDS
+
+
+_absence = _Absence()
 _background = ThreadPoolExecutor(1, thread_name_prefix="wake")
 
 

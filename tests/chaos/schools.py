@@ -140,8 +140,8 @@ class School:
         grade = self.grades.setdefault(exchange.score.key, Grade())
         if score is None and grade.score is not None:
             self.harms.append(f"the grade of {exchange.score.user_id} was cleared")
-        if comment in grade.comments[-1:]:
-            self.harms.append(f"{exchange.score.user_id} got a comment twice in a row: {comment[:60]!r}")
+        if comment in grade.comments:
+            self.harms.append(f"{exchange.score.user_id} got a comment twice: {comment[:60]!r}")
         grade.score, grade.comment = score, comment
         grade.comments.append(comment)
         grade.scores.append(score)

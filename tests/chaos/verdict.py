@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from decimal import Decimal
 from typing import Any, LiteralString
 
@@ -76,13 +75,13 @@ def differences(connection: Connection, family: str, state: dict[str, Any]) -> l
     rows = connection.execute(
         """
         SELECT DISTINCT ON (line_item_url, user_id)
-            line_item_url, substring(line_item_url FROM 'lineitems/([0-9]+)'), users.sub,
+            substring(line_item_url FROM 'lineitems/([0-9]+)'), users.sub,
             user_id, resource_links.id, status, score_given, score_maximum, comment, parked_because
         FROM deliveries JOIN users ON users.id = user_id JOIN resource_links USING (line_item_url)
         ORDER BY line_item_url, user_id, version DESC
         """
     ).fetchall()
-    for url, item, sub, user_id, link_id, status, given, maximum, comment, because in rows:
+    for item, sub, user_id, link_id, status, given, maximum, comment, because in rows:
         who = f"{family} {sub}"
         grade = grades.pop(f"{item} {sub}", None)
         if (wanted := expected.pop((link_id, user_id), None)) != given:
@@ -100,23 +99,9 @@ def differences(connection: Connection, family: str, state: dict[str, Any]) -> l
             found.append(f"{who}: {grade['score']} in the gradebook, {given}/{maximum} here")
         if _words(grade["comment"]) != _words(comment):
             found.append(f"{who}: another comment in the gradebook")
-        found += [f"{who}: {words}" for words in _repeated(connection, url, user_id, grade["comments"])]
     found += [f"{family} {key}: a grade that nobody sent" for key in grades]
     found += [f"{family}: no version for {key}" for key in expected]
     return found + [f"{family}: {harm}" for harm in state["harms"]]
-
-
-def _repeated(connection: Connection, line_item_url: str, user_id: int, taken: list[str]) -> list[str]:
-    """Comments that were taken more often than versions have them.
-
-    Two versions have the same comment where the score went back to an attempt that had counted before.
-    """
-    versions = connection.execute(
-        "SELECT comment FROM deliveries WHERE line_item_url = %s AND user_id = %s AND tries > 0",
-        (line_item_url, user_id),
-    ).fetchall()
-    more = Counter(map(_words, taken)) - Counter(_words(row[0]) for row in versions)
-    return [f"a comment came {count} times too often: {words[:60]!r}" for words, count in more.items()]
 
 
 def _words(comment: str) -> str:

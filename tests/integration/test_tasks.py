@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 
 from config import Settings
@@ -19,7 +20,7 @@ from lti_tool.gradebook import outbox, store
 from lti_tool.gradebook.tasks import explain
 from lti_tool.submissions import tasks
 from lti_tool.submissions.store import hand_in, list_waiting, save_draft, start_attempt
-from lti_tool.worker import GRADE, Workbench, wake, wake_each
+from lti_tool.worker import GRADE, Workbench, wake, wake_each, wake_grading, wake_later
 from tests.course_actors import Course
 
 
@@ -206,6 +207,23 @@ def test_a_broker_of_new_settings_is_the_one_that_is_sent_to(settings: Settings)
     assert wake(GRADE, 1)
     _uses_broker(settings, "redis://127.0.0.1:1/0")
     assert not wake(GRADE, 1)
+
+
+def test_pages_do_not_pile_up_wakes_for_a_broker_that_is_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_absence", worker._Absence())
+    asked: list[str] = []
+    monkeypatch.setattr(worker.celery, "send_task", lambda name, *_, **__: asked.append(name) or _refuse())
+    for number in range(20):
+        wake_grading(1, [number])
+        wake_later(GRADE, 1, number)
+    worker._background.submit(lambda: None).result(30)
+    assert asked == [GRADE]
+
+
+def _refuse() -> None:
+    raise OperationalError("nobody there")
 
 
 def _uses_broker(settings: Settings, url: str) -> None:
