@@ -24,15 +24,29 @@ class Applied:
 
 
 def apply_regrade(
-    connection: Connection, regrade_id: int, user_id: int, *, include_instructor_scored: bool, wait_seconds: int
+    connection: Connection,
+    regrade_id: int,
+    user_id: int,
+    *,
+    include_instructor_scored: bool,
+    wait_seconds: int,
+    seen: str | None = None,
 ) -> Applied:
     """Give every answer that changes its new grade, and queue the scores that differ by it.
 
     Answers whose grade changed since the regrade began are left alone. An attempt's approval stays as it was.
-    ``wait_seconds``: how long a score waits for the language model at most. Raises :class:`RegradeNotOpen` unless the
-    regrade is READY.
+    ``wait_seconds``: how long a score waits for the language model at most. ``seen``: the mark of the new scores that
+    the instructor has seen. Raises :class:`RegradeNotOpen` unless the regrade is READY, with those scores.
     """
     regrade = _lock(connection, regrade_id, "READY")
+    if seen is not None and seen != regrade.mark:
+        raise RegradeNotOpen(
+            f"regrade {regrade_id} was computed anew at {regrade.mark}, not {seen[:40]}",
+            instructor_text=(
+                "The answer key changed, so these scores were computed anew since the page was opened. Nothing was"
+                " applied: open it again from the results page and look at them first."
+            ),
+        )
     _lock_attempts(connection, regrade_id)
     meanwhile_count = summarise(connection, regrade_id).meanwhile_count
     rows = connection.execute(

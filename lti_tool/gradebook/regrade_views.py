@@ -112,7 +112,10 @@ def regrade_parts(launch_id: UUID, regrade_id: int) -> ResponseReturnValue:
 @blueprint.post("/regrades/<int:regrade_id>/apply")
 @with_session(Role.INSTRUCTOR)
 def apply(launch_id: UUID, regrade_id: int) -> ResponseReturnValue:
-    """Change the scores, those that an instructor gave too with field ``include_instructor_scored``."""
+    """Change the scores, those that an instructor gave too with field ``include_instructor_scored``.
+
+    Only what the page showed (field ``seen``): another answer key may have been saved since.
+    """
     session = current_session()
     with launch_transaction() as connection:
         if own_regrade(connection, regrade_id).status != "APPLIED":  # a second click is no mistake
@@ -122,6 +125,7 @@ def apply(launch_id: UUID, regrade_id: int) -> ResponseReturnValue:
                 session.user_id,
                 include_instructor_scored="include_instructor_scored" in request.form,
                 wait_seconds=services().settings.explanation_wait_seconds,
+                seen=request.form.get("seen", ""),
             )
     wake_later(EXPLAIN, session.registration_id)
     return redirect(url_for("gradebook.regrade", regrade_id=regrade_id), 303)

@@ -21,7 +21,8 @@ from lti_tool.gradebook.errors import NothingToRegrade, RegradeOpen
 class Regrade:
     """Answers of one placement being graded again; ``question_id`` is ``None`` for the whole quiz.
 
-    ``finished_at``: when it was applied or discarded. Of ``answer_count`` answers ``computed_count`` are through.
+    ``finished_at``: when it was applied or discarded. Of ``answer_count`` answers ``computed_count`` are through, the
+    last one at ``computed_at``.
     """
 
     id: int
@@ -35,6 +36,12 @@ class Regrade:
     finished_at: datetime | None
     answer_count: int
     computed_count: int
+    computed_at: datetime | None
+
+    @property
+    def mark(self) -> str:
+        """What tells these new scores from others that are computed later: a page carries it along."""
+        return self.computed_at.isoformat() if self.computed_at else ""
 
     @property
     def is_open(self) -> bool:
@@ -119,10 +126,10 @@ def find_newest_regrade(connection: Connection, resource_link_id: int) -> Regrad
 
 _REGRADES = """
     SELECT regrades.id, registration_id, resource_link_id, quiz_id, question_id, status, reason, created_at,
-        finished_at, counts.answer_count, counts.computed_count
+        finished_at, counts.answer_count, counts.computed_count, counts.computed_at
     FROM regrades
     CROSS JOIN LATERAL (
-        SELECT count(*) AS answer_count, count(computed_at) AS computed_count
+        SELECT count(*) AS answer_count, count(computed_at) AS computed_count, max(computed_at) AS computed_at
         FROM regrade_items WHERE regrade_id = regrades.id
     ) AS counts
 """

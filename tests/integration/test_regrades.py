@@ -685,6 +685,19 @@ def test_a_second_click_on_apply_or_discard_does_no_harm(room: Classroom) -> Non
         assert "no score changed" in page.submit("#discard-form").text
 
 
+def test_scores_that_were_computed_anew_are_not_applied_unseen(room: Classroom) -> None:
+    room.is_scored()
+    regrade_id = room.is_computed()
+    page = room.teacher.get(f"regrades/{regrade_id}")
+    changes_key(room)
+    room.finds(regrade_id, make_assessment(fraction=0.1))
+    refused = page.submit("#apply-form")
+    assert refused.status == 409
+    assert "these scores were computed anew since the page was opened" in refused.text
+    assert room.newest_scores() == [Decimal(5)]
+    assert "Applied" in room.teacher.get(f"regrades/{regrade_id}").submit("#apply-form").text
+
+
 def test_the_form_leads_to_the_one_that_is_open(room: Classroom) -> None:
     room.is_scored()
     regrade_id = room.begin()
