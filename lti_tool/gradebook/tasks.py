@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import psycopg
 import structlog
 from psycopg import Connection
 
@@ -61,12 +64,13 @@ def tend_column(registration_id: int, resource_link_id: int) -> None:
 def sweep() -> None:
     """Wake workers for all that waits in the database, whatever became of the first wake."""
     bench = workbench()
-    _hand_in_ended_attempts(bench)
+    wait_seconds = bench.settings.explanation_wait_seconds
+    with bench.database.across_tenants() as connection:
+        ended = list_overdue_attempts(connection)
+    _for_each(bench, ended, lambda each, id_: hand_in_ended(each, id_, explanation_wait_seconds=wait_seconds))
     with bench.database.across_tenants() as connection:
         without_delivery = outbox.list_attempts_without_delivery(connection)
-    for registration_id, attempt_id in without_delivery:
-        with bench.database.transaction(registration_id) as connection:
-            outbox.queue_delivery(connection, attempt_id, wait_seconds=0)
+    _for_each(bench, without_delivery, lambda each, id_: outbox.queue_delivery(each, id_, wait_seconds=0))
     with bench.database.across_tenants() as connection:
         waiting = list_waiting(connection)
         to_explain = store.list_tenants_with_rewordings(connection)
@@ -84,12 +88,14 @@ def sweep() -> None:
     wake_each(TEND_COLUMN, untended)
 
 
-def _hand_in_ended_attempts(bench: Workbench) -> None:
-    with bench.database.across_tenants() as connection:
-        ended = list_overdue_attempts(connection)
-    for registration_id, attempt_id in ended:
-        with bench.database.transaction(registration_id) as connection:
-            hand_in_ended(connection, attempt_id, explanation_wait_seconds=bench.settings.explanation_wait_seconds)
+def _for_each(bench: Workbench, attempts: Sequence[tuple[int, int]], work: Callable[[Connection, int], object]) -> None:
+    """Do this for each (registration, attempt), in a transaction of its own: one that fails keeps no other waiting."""
+    for registration_id, attempt_id in attempts:
+        try:
+            with bench.database.transaction(registration_id) as connection:
+                work(connection, attempt_id)
+        except psycopg.Error:
+            _log.exception("the sweep leaves an attempt out", registration_id=registration_id, attempt_id=attempt_id)
 
 
 def explain(bench: Workbench, registration_id: int) -> tuple[list[int], bool]:

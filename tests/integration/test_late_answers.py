@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import pytest
+from psycopg import Connection
 
 from config.settings import Settings
 from lti_tool.gradebook import tasks
@@ -120,6 +121,26 @@ def test_an_attempt_that_is_open_when_it_is_due_is_handed_in_by_the_sweep(
     assert "Half an ans" in result.text
     assert "Try again" not in result.text
     assert "Handed in by itself when it was due" in result.text
+
+
+def test_an_attempt_that_cannot_be_handed_in_keeps_no_other_waiting(
+    course: Course, sweeps: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing(course)
+    begins(opens(course, SOON))
+    begins(opens(course, SOON, "carl-gauss"))
+    is_due(course, timedelta(minutes=1))
+    ((first,),) = rows(course, "SELECT min(id) FROM attempts")
+
+    def breaks_on_the_first(connection: Connection, attempt_id: int, *, explanation_wait_seconds: int) -> list[int]:
+        if attempt_id == first:
+            connection.execute("SELECT 1 / 0")
+        return hand_in_ended(connection, attempt_id, explanation_wait_seconds=explanation_wait_seconds)
+
+    monkeypatch.setattr(tasks, "hand_in_ended", breaks_on_the_first)
+    tasks.sweep()
+    assert rows(course, "SELECT status FROM attempts ORDER BY id") == [("OPEN",), ("GRADED",)]
+    assert sweeps, "and the sweep goes on"
 
 
 def test_who_comes_back_before_the_sweep_finds_the_attempt_handed_in(course: Course) -> None:
