@@ -684,7 +684,7 @@ def test_an_explanation_is_released_and_sent_with_the_same_score(desk: Desk) -> 
     desk.run("UPDATE quizzes SET explanations_shown = 'AFTER_APPROVAL'")
     attempt_id = desk.is_graded()
     page = desk.review(attempt_id)
-    assert "no explanation before you approve" in page.text
+    assert "no explanation before you release it" in page.text
     assert "Release the explanation" in page.form("#approve-form").get_text()
     page.submit("#approve-form")
     page.submit("#approve-form")
