@@ -127,6 +127,8 @@ UPDATE deliveries SET grade_ids = ARRAY(
 );
 
 ALTER TABLE deliveries ADD UNIQUE (registration_id, id);
+-- The versions of one student's score: the policies' OR keeps the unique index, which begins with the registration, away.
+CREATE INDEX deliveries_line_item_url_user_id ON deliveries (line_item_url, user_id, version);
 -- Made together with the version, not when it is first sent.
 ALTER TABLE deliveries ALTER COLUMN score_timestamp
     SET DEFAULT date_trunc('second', clock_timestamp() + interval '999.999 milliseconds');
@@ -196,15 +198,20 @@ FROM (
 ) AS worth;
 
 -- Attempts that count: graded, not a try of an instructor or a test user, not excused, not waiting for approval, and
--- not replaced by the same attempt opened again.
+-- not replaced by the same attempt opened again, however often.
 CREATE VIEW counted_attempts WITH (security_invoker = true) AS
 SELECT attempts.* FROM attempts JOIN users ON users.id = attempts.user_id
 WHERE attempts.status = 'GRADED' AND NOT attempts.is_preview AND NOT users.is_test_user
     AND attempts.excused_at IS NULL AND attempts.approval <> 'NEEDED'
     AND NOT EXISTS (
-        SELECT 1 FROM attempts AS again
-        WHERE again.reopened_from = attempts.id AND again.status = 'GRADED' AND again.excused_at IS NULL
-            AND again.approval <> 'NEEDED'
+        WITH RECURSIVE again AS (
+            SELECT next.id, next.status, next.excused_at, next.approval
+            FROM attempts AS next WHERE next.reopened_from = attempts.id
+            UNION ALL
+            SELECT next.id, next.status, next.excused_at, next.approval
+            FROM attempts AS next JOIN again ON next.reopened_from = again.id
+        )
+        SELECT 1 FROM again WHERE status = 'GRADED' AND excused_at IS NULL AND approval <> 'NEEDED'
     );
 
 -- The second barrier ------------------------------------------------------------------------------------------------

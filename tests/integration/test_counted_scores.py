@@ -142,6 +142,21 @@ def test_an_attempt_opened_again_counts_in_place_of_the_first_once_it_is_graded(
     assert room.sent() == [9, 5], "though it is worse"
 
 
+def test_an_attempt_opened_again_twice_is_replaced_by_the_last_though_the_one_between_is_excused(room: Class) -> None:
+    first = room.attempts(9)
+    for number, points in ((2, 7), (3, 5)):
+        room.run(
+            "INSERT INTO attempts (resource_link_id, user_id, quiz_id, number, reopened_from)"
+            " SELECT resource_link_id, user_id, quiz_id, %s, id FROM attempts ORDER BY number DESC LIMIT 1",
+            number,
+        )
+        room.attempts(points)
+    room.run("UPDATE attempts SET excused_at = now() WHERE number = 2")
+    assert room.queues(first) is None
+    assert room.sent() == [9, 7, 5]
+    assert room.value("SELECT array_agg(number) FROM counted_attempts") == [3]
+
+
 @pytest.mark.parametrize(
     ("hours_late", "points"), [(-1, 8.0), (0.1, 7.2), (24.1, 6.4), (24 * 30, 0.0)], ids=["early", "1", "2", "30"]
 )
