@@ -53,6 +53,7 @@ def instructor_page(stack: Stack, page: Page) -> None:
     ada = Person(page=page, lms_url=stack.lms.url, slug=INSTRUCTOR)
     ada.launches(QUIZ_TITLE)
     expect(ada.tool.get_by_text("in the gradebook")).to_have_count(len(STUDENTS))
+    expect(ada.tool.get_by_text("Asking your LMS")).to_have_count(0)
     picture(page, "instructor", IMAGES)
 
 
