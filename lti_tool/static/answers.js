@@ -218,6 +218,22 @@ class Draft {
 
 const drafts = [...form.querySelectorAll("textarea[data-question]")].map((field) => new Draft(field));
 
+/** Where the quiz closes when it is due: what is written goes out then, and the page goes on to the result. */
+function closeInTime() {
+  const seconds = Number(words.closesIn);
+  // Timers count no further than 24 days; who leaves a page open for longer loads it again.
+  if (!(seconds < 2_000_000)) return;
+  setTimeout(() => {
+    for (const draft of drafts) {
+      draft.field.readOnly = true;
+      draft.save();
+    }
+    announce(words.textTimeIsUp, "writing");
+  }, seconds * 1000);
+  setTimeout(() => drafts.some((draft) => draft.isDirty) || location.reload(), Number(words.endsIn) * 1000);
+}
+
+closeInTime();
 const saveAll = () => drafts.forEach((draft) => draft.save({ keepalive: true }));
 window.addEventListener("pagehide", saveAll);
 // Inside a frame some browsers give the page no storage: what is not saved yet is only here, so ask before it goes.

@@ -8,6 +8,8 @@ handing in with each score.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
 from uuid import UUID
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
@@ -20,7 +22,7 @@ from lti_tool.launch.access import current_session, launch_transaction, with_ses
 from lti_tool.launch.roles import Role
 from lti_tool.questions.answer_key import max_attempts_here
 from lti_tool.questions.store import Question, Quiz, get_placed_quiz, list_questions
-from lti_tool.submissions import store
+from lti_tool.submissions import closing, store
 from lti_tool.submissions.closing import hand_in_ended, hand_in_in_time, has_ended
 from lti_tool.submissions.drafts import TypedDraft, keep_draft, mark_of
 from lti_tool.submissions.errors import AttemptClosed
@@ -137,6 +139,8 @@ def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         max_attempts=max_attempts_here(current_session(), quiz),
         due_at=current.due_at,
         is_overdue=is_over(current.due_at),
+        closes_in_seconds=_closes_in_seconds(quiz, current),
+        grace_seconds=closing.GRACE_SECONDS,
         fields=fields,
         max_characters=MAX_ANSWER_CHARACTERS,
         merged=request.args.getlist("merged"),
@@ -229,6 +233,13 @@ def _hands_in_ended(connection: Connection, current: Attempt) -> bool:
         return False
     hand_in_ended(connection, current.id, explanation_wait_seconds=services().settings.explanation_wait_seconds)
     return True
+
+
+def _closes_in_seconds(quiz: Quiz, current: Attempt) -> int | None:
+    """How long until the attempt is handed in by itself, 0 for what is about to be; ``None`` where it never is."""
+    if quiz.late_rule != "CLOSE" or current.due_at is None or current.is_preview:
+        return None
+    return max(0, ceil((current.due_at - datetime.now(UTC)).total_seconds()))
 
 
 def _require_time(connection: Connection, current: Attempt) -> None:

@@ -22,7 +22,7 @@ from lti_tool import create_app
 from lti_tool.gradebook import decision_views, regrade_views
 from lti_tool.launch.access import SESSION_COOKIE
 from lti_tool.questions.bank import find_samples, question_from_sample
-from lti_tool.submissions import views
+from lti_tool.submissions import closing, views
 from tests.course_actors import Course, Person
 
 Opens = Callable[..., Page]
@@ -242,6 +242,24 @@ def test_a_copy_of_this_browser_and_what_is_typed_meanwhile_are_both_kept(course
     held[0].continue_()
     expect(page.locator(".save-state").first).to_contain_text("Saved")
     expect(field).to_have_value("Written without a connection.\n\nAnd a word more.")
+
+
+def test_what_is_written_when_the_quiz_closes_is_handed_in_and_the_page_goes_on(
+    course: Course, opens: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "GRACE_SECONDS", 2)
+    page = begins(opens, course.learner())
+    with course.transaction() as connection:
+        connection.execute("UPDATE quizzes SET late_rule = 'CLOSE'")
+        connection.execute("UPDATE attempts SET due_at = now() + interval '3 seconds'")
+    page.reload()
+    field = page.locator("textarea").first
+    while field.get_attribute("readonly") is None:  # never a second's pause, in which it would be saved
+        field.press_sequentially("word ")
+    written = field.input_value()
+    expect(page.get_by_role("status").filter(has_text="Time is up.")).to_be_visible()
+    expect(page.get_by_text("Handed in by itself when it was due")).to_be_visible()
+    assert page.locator(".quote").first.inner_text() == written.strip()
 
 
 def test_the_result_updates_itself_and_says_so_once(course: Course, opens: Opens) -> None:
