@@ -259,7 +259,7 @@ def test_what_is_written_when_the_quiz_closes_is_handed_in_and_the_page_goes_on(
     written = field.input_value()
     expect(page.get_by_role("status").filter(has_text="Time is up.")).to_be_visible()
     expect(page.get_by_text("Handed in by itself when it was due")).to_be_visible()
-    assert page.locator(".quote").first.inner_text() == written.strip()
+    assert page.locator(".quote").first.inner_text().strip() == written.strip()
 
 
 def test_the_result_updates_itself_and_says_so_once(course: Course, opens: Opens) -> None:
