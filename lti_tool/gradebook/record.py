@@ -180,8 +180,7 @@ def for_people(rows: Sequence[RecordRow]) -> list[RecordRow]:
     return [
         row
         for row in rows
-        if row.event != "SCORE_CHANGED"
-        and (row.event != "TRY_BEGUN" or (row.delivery_id, row.try_number) not in ended)
+        if row.event != "SCORE_CHANGED" and (row.event != "TRY_BEGUN" or (row.delivery_id, row.try_number) not in ended)
     ]
 
 
