@@ -217,7 +217,8 @@ def lock_delivery(connection: Connection, delivery_id: int, *, longest_days: int
         WHERE deliveries.id = %s AND deliveries.status = 'QUEUED' AND deliveries.comment IS NOT NULL
             AND pg_try_advisory_xact_lock(
                 hashtextextended(format('sending %%s %%s', deliveries.line_item_url, deliveries.user_id), 0))
-        FOR UPDATE OF deliveries SKIP LOCKED
+        -- Waited for: whoever holds the row now only looks whether it is due. Senders hold the lock above as well.
+        FOR UPDATE OF deliveries
         """,
         longest_days,
         delivery_id,

@@ -335,6 +335,16 @@ def test_a_token_is_asked_for_with_a_signed_assertion(
     assert claims["jti"]
 
 
+def test_an_assertion_is_never_of_the_next_second(
+    platform: FakePlatform, endpoint: TokenEndpoint, tokens: TokenSource
+) -> None:
+    for _ in range(5):
+        tokens.newly_asked(platform.registration, [SCORE])
+        (assertion,) = endpoint.forms[-1]["client_assertion"]
+        assert jwt.decode(assertion, options={"verify_signature": False})["iat"] <= time.time()
+        time.sleep(0.21)
+
+
 def test_a_token_is_kept_for_its_registration_and_scopes(
     platform: FakePlatform, endpoint: TokenEndpoint, tokens: TokenSource, database: Database
 ) -> None:

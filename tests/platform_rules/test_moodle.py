@@ -105,7 +105,7 @@ def test_a_grade_that_the_teacher_overrode_stays_and_the_tool_says_so(school: Sc
     result = school.delivers(second, tries=4)
     assert result.status == "PARKED"
     assert "was changed in the LMS" in (result.error or "")
-    assert "was changed in the LMS" in school.opens("ada").looks_at("results")
+    assert "changed or locked this grade in your LMS" in school.opens("ada").looks_at("results")
 
 
 def test_a_student_who_left_the_course_is_not_graded_and_not_tried_again(school: School[Moodle]) -> None:
