@@ -159,7 +159,7 @@ class TokenSource:
         return _KeptToken(text=answer.access_token, good_until=asked_at + answer.expires_in - _EARLY_SECONDS)
 
     def _key_and_time(self) -> tuple[SigningKey, int]:
-        """The key to sign with, and the time: whole seconds since 1970 by the database, for a worker's clock may be wrong."""
+        """The key to sign with, and the time in whole seconds by the database: a worker's clock may be wrong."""
         with self._database.across_tenants() as connection:
             now = fetch_value(connection, "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint")
             assert isinstance(now, int)
