@@ -43,12 +43,15 @@ QUEUES: tuple[Queue, ...] = ("grade", "explain", "deliver")
 
 _log = structlog.get_logger(__name__)
 
+# Whoever wakes a worker waits no longer than this for a broker that is away: the sweep finds the row.
+_IMPATIENT = {"max_retries": 1, "interval_start": 0.2}
 # Redis gives a task again that is not done after an hour; tasks are safe to run twice.
 _REDIS = {
     "visibility_timeout": 3600,
     "socket_connect_timeout": 2,
     "socket_timeout": 30,
     "socket_keepalive": True,
+    **_IMPATIENT,
 }
 _RABBITMQ = {"confirm_publish": True}
 
@@ -133,6 +136,7 @@ def backlog(queue: Queue) -> int:
     """How many tasks lie in a queue, taken by nobody yet; 0 where the broker is away or knows no such queue."""
     connection = celery.connection_for_read()
     try:
+        connection.ensure_connection(**_IMPATIENT)
         with connection, connection.channel() as channel:
             return int(channel.queue_declare(queue=queue, passive=True).message_count)
     except (OperationalError, ChannelError, OSError, *connection.connection_errors):
