@@ -12,6 +12,9 @@ from pathlib import Path
 import psycopg
 import pylti1p3
 import pytest
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
 from config import Settings, load_settings
 from lti_tool import db
@@ -23,6 +26,23 @@ pytest_plugins = ["tests.conftest_models", "tests.conftest_lm"]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 _TEMPLATE = "template_mlquiz"
+
+
+class CompiledTemplates(BytecodeCache):
+    """Templates that were compiled in this process: nearly every test has an application of its own."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
 
 
 def pytest_report_header() -> str:
