@@ -33,7 +33,7 @@ from lti_tool.gradebook.errors import (
     StaleTimestamp,
 )
 from lti_tool.gradebook.patience import Patience, Turns
-from lti_tool.gradebook.sending import DeliveryWork
+from lti_tool.gradebook.sending import TOLERANCE, DeliveryWork
 from lti_tool.launch.launches import LAUNCH_PATH
 from lti_tool.launch.platforms import get_registration
 from lti_tool.launch.tokens import TokenSource
@@ -50,7 +50,6 @@ _QUICK_TRIES = 3
 _AT_A_TIME = 2
 # Whoever sends one registration's scores for so long lets others have the thread.
 _LONGEST_TURN_SECONDS = 20.0
-_TOLERANCE = Decimal("0.0002")
 
 _log = structlog.get_logger(__name__)
 
@@ -222,7 +221,7 @@ class Delivery:
 def _is_near(result: Result | None, fraction: Decimal) -> bool:
     if result is None or result.score is None or not result.maximum:
         return False
-    return abs(result.score / result.maximum - fraction) <= _TOLERANCE
+    return abs(result.score / result.maximum - fraction) <= TOLERANCE
 
 
 def _is_this(result: Result | None, work: DeliveryWork) -> bool:

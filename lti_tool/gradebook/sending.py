@@ -16,6 +16,9 @@ from psycopg import Connection
 from lti_tool.db import fetch_one, fetch_value
 from lti_tool.gradebook.outbox import record_event
 
+#: Gradebooks round: shares of the points that differ by no more are taken for the same.
+TOLERANCE = Decimal("0.0002")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryWork:
@@ -23,7 +26,7 @@ class DeliveryWork:
 
     ``sent_fractions``: shares of the points that were ever sent for this student before, by earlier versions and, from
     the second try on, by this one; whether they arrived or not, a grade like that is our own. ``had_equal_score``: an
-    earlier version had the same share, so the score alone does not show whether this one arrived. ``is_announced``: a
+    earlier version had nearly the same share, so the score does not show whether this one arrived. ``is_announced``: a
     version that told of the same attempt was taken. ``announcing_fractions``: shares of earlier versions that may have
     told of it, for all that is known here. ``overwrites``: an instructor wants it to replace what is there.
     ``is_too_old``: it has been tried for longer than makes sense, since it was queued or sent again by a person.
@@ -191,7 +194,8 @@ def lock_delivery(connection: Connection, delivery_id: int, *, longest_days: int
                 SELECT 1 FROM deliveries AS earlier
                 WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
                     AND earlier.version < deliveries.version AND earlier.tries > 0
-                    AND earlier.score_given / earlier.score_maximum = deliveries.score_given / deliveries.score_maximum
+                    AND abs(earlier.score_given / earlier.score_maximum
+                        - deliveries.score_given / deliveries.score_maximum) <= %s
             ) AS had_equal_score,
             EXISTS (
                 SELECT 1 FROM deliveries AS telling
@@ -220,6 +224,7 @@ def lock_delivery(connection: Connection, delivery_id: int, *, longest_days: int
         -- Waited for: whoever holds the row now only looks whether it is due. Senders hold the lock above as well.
         FOR UPDATE OF deliveries
         """,
+        2 * TOLERANCE,
         longest_days,
         delivery_id,
     )

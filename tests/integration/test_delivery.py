@@ -332,6 +332,18 @@ def test_an_equal_second_attempt_is_not_taken_for_the_first_after_a_failed_try(o
     assert len(outbox.gradebook.scores) == 3
 
 
+def test_a_score_that_is_nearly_the_one_before_is_not_taken_for_it_after_a_failed_try(outbox: Outbox) -> None:
+    outbox.delivers(outbox.answers(fraction=0.5))
+    second = outbox.answers(fraction=0.5001)
+    outbox.gradebook.script = [refuses(503)]
+    outbox.delivers(second)
+    outbox.makes_due()
+    outbox.delivers(second)
+    assert outbox.state(second)[0] == "DELIVERED"
+    assert outbox.gradebook.results["ada-lovelace"]["comment"].startswith("Attempt 2.")
+    assert outbox.gradebook.scores[-1]["scoreGiven"] == 2.5005
+
+
 def test_a_column_that_comes_later_gets_the_best_attempt(outbox: Outbox) -> None:
     with outbox.course.transaction() as connection:
         connection.execute("UPDATE resource_links SET line_item_url = NULL")
