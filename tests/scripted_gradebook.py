@@ -11,6 +11,10 @@ from typing import Any
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from lti_tool.gradebook.ags import RESULT_SCOPE, SCORE_SCOPE
+from lti_tool.launch.platforms import add_platform
+from tests.course_actors import Course
+
 LINE_ITEM = "/lineitems/7/lineitem"
 
 
@@ -37,6 +41,22 @@ class ScriptedGradebook:
 
     def url(self, path: str) -> str:
         return self.server.url_for(path)
+
+    def serves(self, course: Course) -> None:
+        """Be the gradebook of a course's platform, a Moodle; the course's placement has its column here."""
+        with course.database.across_tenants() as connection:
+            add_platform(
+                connection,
+                issuer=course.registration.issuer,
+                client_id=course.registration.client_id,
+                family="moodle",
+                auth_login_url=self.url("/auth"),
+                auth_token_url=self.url("/token"),
+                jwks_url=self.url("/jwks"),
+                deployment_ids=["1"],
+            )
+        course.line_item_url = self.line_item_url
+        course.scopes = (SCORE_SCOPE, RESULT_SCOPE)
 
     def keeps(self, body: dict[str, Any]) -> None:
         """Put a score into the gradebook, scaled to its maximum."""

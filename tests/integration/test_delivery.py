@@ -17,7 +17,6 @@ from lti_tool.gradebook import outbox as rows
 from lti_tool.gradebook import patience, sending
 from lti_tool.gradebook.ags import AgsClient
 from lti_tool.gradebook.delivery import Delivery
-from lti_tool.launch.platforms import add_platform
 from tests.course_actors import Course, Person
 from tests.scripted_gradebook import ScriptedGradebook, is_slow, is_slow_and_then_fails, keeps_and_then_fails, refuses
 
@@ -102,22 +101,7 @@ class Outbox:
 def outbox(course: Course, settings: Settings, httpserver: HTTPServer) -> Outbox:
     gradebook = ScriptedGradebook(httpserver)
     database = course.database
-    with database.across_tenants() as connection:
-        add_platform(
-            connection,
-            issuer=course.registration.issuer,
-            client_id=course.registration.client_id,
-            family="moodle",
-            auth_login_url=gradebook.url("/auth"),
-            auth_token_url=gradebook.url("/token"),
-            jwks_url=gradebook.url("/jwks"),
-            deployment_ids=["1"],
-        )
-    course.line_item_url = gradebook.line_item_url
-    course.scopes = (
-        "https://purl.imsglobal.org/spec/lti-ags/scope/score",
-        "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly",
-    )
+    gradebook.serves(course)
     course.has_quiz(max_attempts=5)
     return Outbox(course, Delivery(settings, database), gradebook, course.learner())
 

@@ -10,7 +10,6 @@ from pytest_httpserver import HTTPServer
 from config import Settings
 from lti_tool.gradebook import delivery_views
 from lti_tool.gradebook.delivery import Delivery
-from lti_tool.launch.platforms import add_platform
 from lti_tool.launch.roles import Role
 from lti_tool.submissions import views
 from tests.course_actors import Course, Page, Person
@@ -104,22 +103,7 @@ def school(course: Course, settings: Settings, httpserver: HTTPServer, monkeypat
     woken: list[tuple[object, ...]] = []
     monkeypatch.setattr(delivery_views, "wake_later", lambda *what: woken.append(what))
     gradebook = ScriptedGradebook(httpserver, maximum=10.0)
-    with course.database.across_tenants() as connection:
-        add_platform(
-            connection,
-            issuer=course.registration.issuer,
-            client_id=course.registration.client_id,
-            family="moodle",
-            auth_login_url=gradebook.url("/auth"),
-            auth_token_url=gradebook.url("/token"),
-            jwks_url=gradebook.url("/jwks"),
-            deployment_ids=["1"],
-        )
-    course.line_item_url = gradebook.line_item_url
-    course.scopes = (
-        "https://purl.imsglobal.org/spec/lti-ags/scope/score",
-        "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly",
-    )
+    gradebook.serves(course)
     course.has_quiz(max_attempts=5)
     return School(course, Delivery(settings, course.database), gradebook, woken)
 
