@@ -185,9 +185,13 @@ def lock_delivery(connection: Connection, delivery_id: int, *, longest_days: int
                 WHERE sent.line_item_url = deliveries.line_item_url AND sent.user_id = deliveries.user_id
                     AND sent.tries > (sent.id = deliveries.id)::integer AND sent.version <= deliveries.version
                     -- One whose only try found somebody else's grade was never sent.
-                    AND NOT (sent.parked_because = 'CHANGED_IN_LMS' AND sent.tries = 1 AND NOT EXISTS (
-                        SELECT 1 FROM delivery_events WHERE delivery_id = sent.id AND event = 'DELIVERED'
-                    ))
+                    -- (Of a score that is not parked the reason is NULL, which would make all of this unknown.)
+                    AND NOT (
+                        sent.status = 'PARKED' AND sent.parked_because = 'CHANGED_IN_LMS' AND sent.tries = 1
+                        AND NOT EXISTS (
+                            SELECT 1 FROM delivery_events WHERE delivery_id = sent.id AND event = 'DELIVERED'
+                        )
+                    )
                 ORDER BY sent.version
             ) AS sent_fractions,
             EXISTS (

@@ -82,26 +82,49 @@ def differences(connection: Connection, family: str, state: dict[str, Any]) -> l
         """
     ).fetchall()
     for item, sub, user_id, link_id, status, given, maximum, comment, because in rows:
-        who = f"{family} {sub}"
         grade = grades.pop(f"{item} {sub}", None)
-        if (wanted := expected.pop((link_id, user_id), None)) != given:
-            found.append(f"{who}: the newest version is {given}, by the grades it should be {wanted}")
+        wanted = expected.pop((link_id, user_id), None)
+        own = [] if wanted == given else [f"the newest version is {given}, by the grades it should be {wanted}"]
         if sub.startswith("left-"):
             if (status, because) != ("PARKED", "NOT_A_STUDENT"):
-                found.append(f"{who} left the course, but the score is {status} {because}")
-            continue
-        if status != "DELIVERED":
-            found.append(f"{who}: {status} {because}")
-        if grade is None or grade["score"] is None:
-            found.append(f"{who}: no grade in the gradebook")
-            continue
-        if abs(grade["score"] - float(given / maximum) * MAXIMUM) > 1e-6 * MAXIMUM:
-            found.append(f"{who}: {grade['score']} in the gradebook, {given}/{maximum} here")
-        if _words(grade["comment"]) != _words(comment):
-            found.append(f"{who}: another comment in the gradebook")
+                own.append(f"left the course, but the score is {status} {because}")
+        else:
+            own += [] if status == "DELIVERED" else [f"{status} {because}"]
+            own += _faults_of(grade, given, maximum, comment)
+        if own:
+            found += [f"{family} {sub}: {fault}" for fault in own]
+            found += _story(connection, item, user_id, grade)
     found += [f"{family} {key}: a grade that nobody sent" for key in grades]
     found += [f"{family}: no version for {key}" for key in expected]
     return found + [f"{family}: {harm}" for harm in state["harms"]]
+
+
+def _faults_of(grade: dict[str, Any] | None, given: Decimal, maximum: Decimal, comment: str) -> list[str]:
+    if grade is None or grade["score"] is None:
+        return ["no grade in the gradebook"]
+    faults: list[str] = []
+    if abs(grade["score"] - float(given / maximum) * MAXIMUM) > 1e-6 * MAXIMUM:
+        faults.append(f"{grade['score']} in the gradebook, {given}/{maximum} here")
+    if _words(grade["comment"]) != _words(comment):
+        faults.append("another comment in the gradebook")
+    return faults
+
+
+def _story(connection: Connection, item: str, user_id: int, grade: dict[str, Any] | None) -> list[str]:
+    """What befell one student's scores, for whoever looks for the cause."""
+    events = connection.execute(
+        """
+        SELECT at::time(3), version, event, round(score_given / score_maximum, 6), score_timestamp::time, detail
+        FROM delivery_events JOIN deliveries ON deliveries.id = delivery_id
+        WHERE user_id = %s AND line_item_url LIKE %s ORDER BY delivery_events.id
+        """,
+        (user_id, f"%lineitems/{item}/%"),
+    ).fetchall()
+    lines = [
+        f"    {at} version {number} {event}: {share} of {dated} {said}"
+        for at, number, event, share, dated, said in events
+    ]
+    return [*lines, f"    taken: {grade['scores'] if grade else None}"]
 
 
 def _words(comment: str) -> str:

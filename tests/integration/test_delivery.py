@@ -316,6 +316,19 @@ def test_an_equal_second_attempt_is_not_taken_for_the_first_after_a_failed_try(o
     assert len(outbox.gradebook.scores) == 3
 
 
+def test_the_score_of_a_worker_that_died_is_our_own_to_the_version_after_it(outbox: Outbox) -> None:
+    outbox.delivers(outbox.answers(fraction=0.3))
+    second = outbox.answers(fraction=0.5)
+    with outbox.course.transaction() as connection:
+        assert sending.begin_delivery(connection, second, lease_seconds=0)
+    # It was taken, and the worker died before anybody knew.
+    outbox.gradebook.keeps({"userId": "ada-lovelace", "scoreGiven": 2.5, "scoreMaximum": 10.0, "comment": "Attempt 2."})
+    third = outbox.answers(fraction=0.9)
+    outbox.delivers(third)
+    assert outbox.state(third) == ("DELIVERED", 1, None)
+    assert outbox.gradebook.scores[-1]["scoreGiven"] == 4.5
+
+
 def test_a_score_that_is_nearly_the_one_before_is_not_taken_for_it_after_a_failed_try(outbox: Outbox) -> None:
     outbox.delivers(outbox.answers(fraction=0.5))
     second = outbox.answers(fraction=0.5001)
