@@ -1,5 +1,6 @@
-"""Train the scoring head of the grader on a question bank: features, grouped cross-validation, a folder of JSON.
+"""Train the portable head of the grader on question banks: features, grouped cross-validation, a folder of JSON.
 
+It serves encoders that no reader was trained for (:mod:`finetune.reader_training` trains one for any encoder).
 Every figure in the manifest and the card comes from answers to questions that the model has not seen.
 """
 
@@ -12,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from finetune.errors import TooFewExamples
+from finetune.graded_questions import GradedAnswer, GradedQuestion
 from finetune.head_card import head_card
 from finetune.head_fitting import (
     FOLDS,
@@ -24,32 +27,34 @@ from finetune.head_fitting import (
     fit,
     metrics_by_kind,
 )
-from finetune.made_up_answers import MadeUpAnswer, made_up_answers
-from grading.domain import KeyPoint, Question, Verdict
+from finetune.made_up_answers import made_up_answers
 from grading.encoder import Encoder
 from grading.features import FEATURES, QuestionFeatures, answer_features
 from grading.guard import guard
 from grading.head import SCHEMA_VERSION, Interval, trees_to_json
-from grading.samples import SampleQuestion
+from grading.keypoints import key_points_of
 from grading.unpacking import file_sha256
 
 
 def train_head(
-    samples: Sequence[SampleQuestion],
+    questions: Sequence[GradedQuestion],
     encoder: Encoder,
     output: Path,
     seed: int,
     progress: Callable[[float, str], None] | None = None,
 ) -> dict[str, Any]:
-    """Train on ``samples`` with ``encoder`` and write ``head.json``, ``manifest.json``, ``card.md`` into ``output``.
+    """Train on ``questions`` with ``encoder`` and write ``head.json``, ``manifest.json``, ``card.md`` into ``output``.
 
     Returns the cross-validated metrics, also written into the manifest: overall, by kind and by language, for the
-    variant made for this encoder and for the portable one. Raises ``ValueError`` for fewer questions than folds.
+    variant made for this encoder and for the portable one. Raises :class:`TooFewExamples` for fewer questions than
+    folds or answers without verdicts.
     """
-    if len({sample.id for sample in samples}) < FOLDS:
-        raise ValueError(f"at least {FOLDS} different questions are needed to cross-validate, got {len(samples)} files")
+    if len({graded.group for graded in questions}) < FOLDS:
+        raise TooFewExamples(f"at least {FOLDS} different questions are needed to cross-validate, not {len(questions)}")
+    if not all(answer.verdicts for graded in questions for answer in graded.answers):
+        raise TooFewExamples("the portable head learns from verdicts on key points, and some answers have only a score")
     report = progress or (lambda fraction, text: None)
-    answers = training_answers(samples, encoder, report)
+    answers = training_answers(questions, encoder, report)
     report(0.8, "cross-validating")
     variants: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
@@ -72,32 +77,18 @@ def train_head(
 
 
 def training_answers(
-    samples: Sequence[SampleQuestion], encoder: Encoder, progress: Callable[[float, str], None]
+    questions: Sequence[GradedQuestion], encoder: Encoder, progress: Callable[[float, str], None]
 ) -> list[TrainingAnswer]:
-    """The bank's answers and made-up ones with their features; most of the time goes into encoding."""
+    """The questions' answers and made-up ones with their features; most of the time goes into encoding."""
     found: list[TrainingAnswer] = []
-    for number, sample in enumerate(samples):
-        progress(0.8 * number / len(samples), "encoding answers")
-        others = [other for other in samples if other.language == sample.language and other.id != sample.id]
+    for number, graded in enumerate(questions):
+        progress(0.8 * number / len(questions), "encoding answers")
+        language = graded.question.language
+        others = [other for other in questions if other.question.language == language and other.group != graded.group]
         # By question, not by seed: runs with different seeds then compare on the same answers.
-        rng = random.Random(f"{sample.language}{sample.id}")
-        made_up = list(made_up_answers(sample, others, rng))
-        found.extend(_with_features(sample, [*_real_answers(sample), *made_up], encoder))
+        made_up = made_up_answers(graded, others, random.Random(f"{language} {graded.group}"))
+        found.extend(_with_features(graded, [*graded.answers, *made_up], encoder))
     return found
-
-
-def question_of(sample: SampleQuestion) -> Question:
-    """The sample as the grader takes it."""
-    points = tuple(
-        KeyPoint(position=position, name=point.name, text=point.text, weight=point.weight)
-        for position, point in enumerate(sample.key_points)
-    )
-    return Question(
-        prompt=sample.prompt,
-        model_answers=tuple(sample.model_answers),
-        key_points=points,
-        language=sample.language,
-    )
 
 
 def write_head(
@@ -127,36 +118,23 @@ def write_head(
     (output / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
-def _real_answers(sample: SampleQuestion) -> list[MadeUpAnswer]:
-    ids = [point.id for point in sample.key_points]
-    return [
-        MadeUpAnswer(
-            kind=answer.kind.value,
-            text=answer.text,
-            verdicts=tuple(Verdict(answer.verdicts[name]) for name in ids),
-            score=answer.score,
-        )
-        for answer in sample.answers
-    ]
-
-
-def _with_features(sample: SampleQuestion, answers: Sequence[MadeUpAnswer], encoder: Encoder) -> list[TrainingAnswer]:
-    question = question_of(sample)
+def _with_features(graded: GradedQuestion, answers: Sequence[GradedAnswer], encoder: Encoder) -> list[TrainingAnswer]:
+    question = graded.question
     guarded = [guard(question, answer.text) for answer in answers]
     to_score = [answer for answer in guarded if not answer.is_empty_handed]
     features = iter(answer_features(QuestionFeatures(question, encoder), to_score, encoder))
     return [
         TrainingAnswer(
-            group=sample.id,
-            language=sample.language,
+            group=graded.group,
+            language=question.language,
             kind=answer.kind,
-            is_real=number < len(sample.answers),
+            is_real=not answer.is_made_up,
             score=answer.score,
             verdicts=answer.verdicts,
-            weights=tuple(float(point.weight) for point in sample.key_points),
+            weights=tuple(float(point.weight) for point in key_points_of(question)),
             rows=None if kept.is_empty_handed else next(features).rows,
         )
-        for number, (answer, kept) in enumerate(zip(answers, guarded, strict=True))
+        for answer, kept in zip(answers, guarded, strict=True)
     ]
 
 

@@ -93,8 +93,8 @@ def fit(
     classifier = GradientBoostingClassifier(**shape).fit(rows, contradicted, sample_weight=weights)
     prior = float(np.average(contradicted, weights=weights))
     return FittedHead(
-        coverage=_exported(regressor, features, float(np.average(coverage, weights=weights))),
-        contradiction=_exported(classifier, features, float(np.log(prior / (1 - prior)))),
+        coverage=exported_trees(regressor, features, float(np.average(coverage, weights=weights))),
+        contradiction=exported_trees(classifier, features, float(np.log(prior / (1 - prior)))),
         curve=curve,
     )
 
@@ -223,15 +223,19 @@ def _folds(answers: Sequence[TrainingAnswer], seed: int) -> list[set[str]]:
     return [set(groups[start::FOLDS]) for start in range(FOLDS)]
 
 
-def _exported(model: _Boosted, features: Sequence[str], base: float) -> Trees:
-    trees = tuple(
-        {
-            "feature": tree.feature.astype(np.int64),
-            "threshold": tree.threshold.astype(np.float64),
-            "left": tree.children_left.astype(np.int64),
-            "right": tree.children_right.astype(np.int64),
-            "value": tree.value[:, 0, 0].astype(np.float64),
-        }
-        for tree in (estimator.tree_ for estimator in model.estimators_[:, 0])
-    )
+def exported_trees(model: _Boosted, features: Sequence[str], base: float) -> Trees:
+    """A boosted model of scikit-learn as plain numbers; ``base`` is what it starts from."""
+    """scikit-learn's boosted trees as plain numbers; ``base`` is the value they start from."""
+    trees = tuple(exported_tree(estimator.tree_) for estimator in model.estimators_[:, 0])
     return Trees(features=tuple(features), base=base, rate=float(model.learning_rate), trees=trees)
+
+
+def exported_tree(tree: Any) -> dict[str, NDArray[Any]]:  # noqa: ANN401 - scikit-learn has no types
+    """One of scikit-learn's trees as five arrays over its nodes."""
+    return {
+        "feature": tree.feature.astype(np.int64),
+        "threshold": tree.threshold.astype(np.float64),
+        "left": tree.children_left.astype(np.int64),
+        "right": tree.children_right.astype(np.int64),
+        "value": tree.value[:, 0, 0].astype(np.float64),
+    }

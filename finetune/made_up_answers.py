@@ -10,121 +10,127 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from finetune.graded_questions import GradedAnswer, GradedQuestion
 from grading.domain import Verdict
+from grading.keypoints import key_points_of
 from grading.polarity import with_opposite_directions
-from grading.samples import SampleQuestion
-from grading.text import sentences, terms, words
+from grading.text import clean, sentences, terms, words
 
 C, P, M, X = Verdict.COVERED, Verdict.PARTIAL, Verdict.MISSING, Verdict.CONTRADICTED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeUpAnswer:
-    """``kind`` says how it was made; ``verdicts`` has one entry a key point, in order; ``score`` 0..1."""
-
-    kind: str
-    text: str
-    verdicts: tuple[Verdict, ...]
-    score: float
-
-
 def made_up_answers(
-    sample: SampleQuestion, others: Sequence[SampleQuestion], rng: random.Random
-) -> Iterator[MadeUpAnswer]:
-    """About twenty answers to ``sample``; ``others`` are questions in the same language to borrow from."""
-    yield from _empty_handed(sample, others, rng)
-    yield from _references(sample, rng)
-    yield from _parts(sample, rng)
-    yield from _opposites(sample, rng)
-    yield from _disguised(sample, rng)
+    graded: GradedQuestion, others: Sequence[GradedQuestion], rng: random.Random
+) -> Iterator[GradedAnswer]:
+    """About thirty answers to the question; ``others`` are questions in the same language to borrow from."""
+    yield from _empty_handed(graded, others, rng)
+    yield from _references(graded, rng)
+    yield from _parts(graded, rng)
+    yield from _opposites(graded, rng)
+    yield from _disguised(graded, rng)
 
 
 def _empty_handed(
-    sample: SampleQuestion, others: Sequence[SampleQuestion], rng: random.Random
-) -> Iterator[MadeUpAnswer]:
+    graded: GradedQuestion, others: Sequence[GradedQuestion], rng: random.Random
+) -> Iterator[GradedAnswer]:
+    question = graded.question
     for other in rng.sample(list(others), min(2, len(others))):
-        yield _all(sample, "other_question", other.model_answers[0], M, 0)
-        full = [answer.text for answer in other.answers if answer.kind in ("full", "short_right")]
-        yield _all(sample, "other_question", rng.choice(full), M, 0)
-    yield _all(sample, "filler", " ".join(rng.sample(_FILLER[sample.language], 3)), M, 0)
-    yield _all(sample, "question_and_filler", f"{sample.prompt} {rng.choice(_FILLER[sample.language])}", M, 0)
-    topic = ", ".join(sample.tags)
-    yield _all(sample, "tags", topic, M, 0.05)
-    salad = words(" ".join((*sample.model_answers, *(point.text for point in sample.key_points))))
+        yield _all(graded, "other_question", other.question.model_answers[0], M, 0)
+        right = [answer.text for answer in other.answers if answer.score >= 0.9]
+        if right:
+            yield _all(graded, "other_question", rng.choice(right), M, 0)
+    filler = _FILLER[_language(graded)]
+    yield _all(graded, "filler", " ".join(rng.sample(filler, 3)), M, 0)
+    yield _all(graded, "question_and_filler", f"{question.prompt} {rng.choice(filler)}", M, 0)
+    if graded.tags:
+        yield _all(graded, "tags", ", ".join(graded.tags), M, 0.05)
+    points = [point.text for point in key_points_of(question)]
+    salad = words(" ".join((*question.model_answers, *points)))
     rng.shuffle(salad)
-    yield _all(sample, "word_salad", " ".join(salad[: rng.randint(10, 50)]), M, 0.1)
-    keywords = list(dict.fromkeys(terms(sample.model_answers[0])))[:12]
+    yield _all(graded, "word_salad", " ".join(salad[: rng.randint(10, 50)]), M, 0.1)
+    shuffled = clean(question.model_answers[0]).split()
+    rng.shuffle(shuffled)
+    yield _all(graded, "shuffled_words", " ".join(shuffled), M, 0.15)
+    keywords = list(dict.fromkeys(terms(question.model_answers[0])))[:12]
     rng.shuffle(keywords)
-    yield _all(sample, "keyword_list", ", ".join(keywords), M, 0.2)
+    yield _all(graded, "keyword_list", ", ".join(keywords), M, 0.15)
 
 
-def _references(sample: SampleQuestion, rng: random.Random) -> Iterator[MadeUpAnswer]:
-    for model_answer in sample.model_answers:
-        yield _all(sample, "reference", model_answer, C, 1)
-        parts = sentences(model_answer)
-        rng.shuffle(parts)
-        yield _all(sample, "reordered_reference", " ".join(parts), C, 1)
-    points = [point.text for point in sample.key_points]
-    rng.shuffle(points)
-    yield _all(sample, "key_points", " ".join(points), C, 1)
-    yield _all(sample, "terse_key_points", "; ".join(_terse(text, sample.language) for text in points), C, 1)
+def _references(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnswer]:
+    question = graded.question
+    for model_answer in question.model_answers:
+        yield _all(graded, "reference", model_answer, C, 1)
+        parts = sentences(clean(model_answer))
+        if len(parts) > 1:
+            rng.shuffle(parts)
+            yield _all(graded, "reordered_reference", " ".join(parts), C, 1)
+        filler = rng.choice(_FILLER[_language(graded)])
+        yield _all(graded, "reference_and_filler", f"{filler} {model_answer}", C, 1)
+        yield _all(graded, "reference_plain", _plain(model_answer), C, 1)
+    if question.key_points:
+        points = [point.text for point in question.key_points]
+        rng.shuffle(points)
+        yield _all(graded, "key_points", " ".join(points), C, 1)
+        yield _all(graded, "terse_key_points", "; ".join(_terse(text, _language(graded)) for text in points), C, 1)
 
 
-def _parts(sample: SampleQuestion, rng: random.Random) -> Iterator[MadeUpAnswer]:
-    """Some of the key points, plain, terse, and with filler or a foreign truth beside them: still k of n."""
-    count = len(sample.key_points)
+def _parts(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnswer]:
+    """Some of the key points, plain, terse, repeated, and with filler beside them: still k of n."""
+    points = key_points_of(graded.question)
+    if len(points) < 2:
+        return
+    language = _language(graded)
     for _ in range(3):
-        chosen = sorted(rng.sample(range(count), rng.randint(1, count - 1)))
-        texts = [sample.key_points[index].text for index in chosen]
-        verdicts = tuple(C if index in chosen else M for index in range(count))
-        yield _weighted(sample, "some_points", " ".join(texts), verdicts)
-        yield _weighted(sample, "some_points", "; ".join(_terse(t, sample.language) for t in texts), verdicts)
-        filler = rng.sample(_FILLER[sample.language], 2)
-        yield _weighted(sample, "some_points_and_filler", " ".join([filler[0], *texts, filler[1]]), verdicts)
+        chosen = sorted(rng.sample(range(len(points)), rng.randint(1, len(points) - 1)))
+        texts = [points[index].text for index in chosen]
+        verdicts = tuple(C if index in chosen else M for index in range(len(points)))
+        yield _weighted(graded, "some_points", " ".join(texts), verdicts)
+        yield _weighted(graded, "some_points", "; ".join(_terse(t, language) for t in texts), verdicts)
+        filler = rng.sample(_FILLER[language], 2)
+        yield _weighted(graded, "some_points_and_filler", " ".join([filler[0], *texts, filler[1]]), verdicts)
+    first = " ".join(point.text for point in points[:-1])
+    yield _weighted(graded, "all_but_the_last", first, (*(C,) * (len(points) - 1), M))
 
 
-def _opposites(sample: SampleQuestion, rng: random.Random) -> Iterator[MadeUpAnswer]:
-    count = len(sample.key_points)
-    texts = [point.text for point in sample.key_points]
-    negated = [negated_sentence(text, sample.language) for text in texts]
+def _opposites(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnswer]:
+    language = _language(graded)
+    texts = [point.text for point in key_points_of(graded.question)]
+    count = len(texts)
+    negated = [negated_sentence(text, language) for text in texts]
     turned = [with_opposite_directions(text) for text in texts]
-    swapped = [_swapped_terms(text, sample) for text in texts]
+    swapped = [_swapped_terms(text, graded) for text in texts]
     for kind, changed in (("negated", negated), ("opposite", turned), ("swapped", swapped)):
         labels = tuple(X if new != old else C for new, old in zip(changed, texts, strict=True))
         if X not in labels:
             continue
-        yield _weighted(sample, kind, " ".join(changed), labels)
-        one = rng.choice([index for index in range(count) if labels[index] == X])
-        mixed = [changed[index] if index == one else texts[index] for index in range(count)]
-        yield _weighted(sample, kind, " ".join(mixed), tuple(X if index == one else C for index in range(count)))
-    for answer in sample.answers:
-        if answer.kind not in ("full", "short_right"):
-            continue
-        turned_answer = with_opposite_directions(answer.text)
-        if sum(a != b for a, b in zip(turned_answer.split(), answer.text.split(), strict=False)) >= 3:
-            verdicts = tuple(X if text != new else C for text, new in zip(texts, turned, strict=True))
-            if verdicts.count(X) == count:
-                yield _weighted(sample, "opposite_answer", turned_answer, verdicts)
+        yield _weighted(graded, kind, " ".join(changed), labels)
+        if count > 1:
+            one = rng.choice([index for index in range(count) if labels[index] == X])
+            mixed = [changed[index] if index == one else texts[index] for index in range(count)]
+            yield _weighted(graded, kind, " ".join(mixed), tuple(X if index == one else C for index in range(count)))
 
 
-def _disguised(sample: SampleQuestion, rng: random.Random) -> Iterator[MadeUpAnswer]:
-    """Real sample answers in another dress: the verdicts stay."""
-    ids = [point.id for point in sample.key_points]
-    for answer in sample.answers:
-        if answer.kind == "dont_know":
+def _disguised(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnswer]:
+    """Real answers in another dress: verdicts and score stay."""
+    for answer in graded.answers:
+        if answer.kind == "dont_know" or len(answer.text) < 8:
             continue
-        verdicts = tuple(Verdict(answer.verdicts[name]) for name in ids)
+        # The sets of students' answers are large enough to dress up only some of them.
+        if not answer.verdicts and rng.random() < 0.5:
+            continue
         dress = rng.choice(("plain", "upper", "typos", "filler", "prompt"))
+        filler = rng.choice(_FILLER[_language(graded)])
         text = {
-            "plain": re.sub(r"[.,;:!?]", "", answer.text).lower(),
+            "plain": _plain(answer.text),
             "upper": answer.text.upper(),
             "typos": _with_typos(answer.text, rng),
-            "filler": f"{answer.text} {rng.choice(_FILLER[sample.language])}",
-            "prompt": f"{sample.prompt} {answer.text}",
+            "filler": f"{answer.text} {filler}" if rng.random() < 0.5 else f"{filler} {answer.text}",
+            "prompt": f"{graded.question.prompt} {answer.text}",
         }[dress]
-        yield MadeUpAnswer(kind=f"same_{dress}", text=text, verdicts=verdicts, score=answer.score)
+        yield GradedAnswer(
+            kind=f"same_{dress}", text=text, verdicts=answer.verdicts, score=answer.score, is_made_up=True
+        )
 
 
 def negated_sentence(text: str, language: str) -> str:
@@ -137,16 +143,26 @@ def negated_sentence(text: str, language: str) -> str:
     return text
 
 
-def _all(sample: SampleQuestion, kind: str, text: str, verdict: Verdict, score: float) -> MadeUpAnswer:
-    return MadeUpAnswer(kind=kind, text=text, verdicts=(verdict,) * len(sample.key_points), score=score)
+def _all(graded: GradedQuestion, kind: str, text: str, verdict: Verdict, score: float) -> GradedAnswer:
+    count = len(key_points_of(graded.question))
+    return GradedAnswer(kind=kind, text=text, verdicts=(verdict,) * count, score=score, is_made_up=True)
 
 
-def _weighted(sample: SampleQuestion, kind: str, text: str, verdicts: tuple[Verdict, ...]) -> MadeUpAnswer:
-    weights = [point.weight for point in sample.key_points]
+def _weighted(graded: GradedQuestion, kind: str, text: str, verdicts: tuple[Verdict, ...]) -> GradedAnswer:
+    weights = [point.weight for point in key_points_of(graded.question)]
     earned = sum(weight for weight, verdict in zip(weights, verdicts, strict=True) if verdict == C)
     # A denied part makes the rest doubtful too: a tutor takes a little more off than the part's own share.
     doubt = 0.85 if X in verdicts else 1.0
-    return MadeUpAnswer(kind=kind, text=text, verdicts=verdicts, score=doubt * earned / sum(weights))
+    return GradedAnswer(kind=kind, text=text, verdicts=verdicts, score=doubt * earned / sum(weights), is_made_up=True)
+
+
+def _language(graded: GradedQuestion) -> str:
+    """``ko`` or ``en``: which of the two sets of rules below serves."""
+    return "ko" if graded.question.language == "ko" else "en"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[.,;:!?]", "", text).lower()
 
 
 def _terse(text: str, language: str) -> str:
@@ -159,17 +175,17 @@ def _terse(text: str, language: str) -> str:
     return kept.rstrip(".").lower()
 
 
-def _swapped_terms(text: str, sample: SampleQuestion) -> str:
+def _swapped_terms(text: str, graded: GradedQuestion) -> str:
     """The text with two of the question's own terms in each other's place; unchanged where it has fewer than two."""
-    for first, second in _tag_pairs(sample):
+    for first, second in _tag_pairs(graded):
         if first.lower() in text.lower() and second.lower() in text.lower():
             pattern = re.compile(f"({re.escape(first)})|({re.escape(second)})", re.IGNORECASE)
             return pattern.sub(lambda match, a=first, b=second: b if match.group(1) else a, text)
     return text
 
 
-def _tag_pairs(sample: SampleQuestion) -> Iterator[tuple[str, str]]:
-    names = [word for word in re.findall(r"[A-Za-z0-9]{2,}|[가-힣]{2,}", sample.prompt) if terms(word)]
+def _tag_pairs(graded: GradedQuestion) -> Iterator[tuple[str, str]]:
+    names = [word for word in re.findall(r"[A-Za-z0-9]{2,}|[가-힣]{2,}", graded.question.prompt) if terms(word)]
     bare = [re.sub(r"(?:은|는|이|가|을|를|과|와|의|에서|에|으로|로)$", "", word) for word in names]
     unique = [word for word in dict.fromkeys(bare) if len(word) >= 2]
     for index, first in enumerate(unique):

@@ -1,77 +1,74 @@
-"""Score answers to a question: gates, features, head, verdicts.
+"""Score answers to a question: gates, scorer, verdicts.
 
 ::
 
-    answer ──guard──▶ sentences ──encoder──▶ features ──head──▶ coverage of each key point ──▶ Assessment
+    answer ──guard──▶ sentences ──scorer──▶ coverage of each key point, fraction ──▶ Assessment
                └─ nothing left: fraction 0
+
+There are two scorers: :mod:`grading.scoring_by_reading` with the model that this package ships or that was trained
+for an encoder, and :mod:`grading.scoring_by_features` for any other encoder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
+from grading.domain import Assessment, Flag, KeyPoint, KeyPointVerdict, Question, Verdict
 from grading.encoder import Encoder
-from grading.features import AnswerFeatures, QuestionFeatures, answer_features
+from grading.encoder_loading import load_encoder
 from grading.guard import GuardedAnswer, guard
-from grading.head import DEFAULT_HEAD, Head, load_head
-from grading.keypoints import evidence_for
+from grading.head import DEFAULT_HEAD, load_head
+from grading.keypoints import evidence_for, key_points_of
 from grading.models import encoder_folder
+from grading.reading_model import DEFAULT_MODEL, load_reading_model
+from grading.scoring import Scored, Scorer, Thresholds
+from grading.scoring_by_features import FeatureScorer
+from grading.scoring_by_reading import ReadingScorer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from config.settings import Settings
     from grading.unpacking import Progress
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 """Raised whenever a change of this package changes scores."""
 
-_COVERED_FROM = 0.65
-_PARTIAL_FROM = 0.35
-_CONTRADICTED_FROM = 0.5
-_OFF_TOPIC_BELOW = 0.15
 _GATE_HALF_WIDTH = 0.05
 _GATE_CONFIDENCE = 0.97
 
 
 class Grader:
-    """A loaded encoder with its scoring head; one a process, not safe for several threads at once."""
+    """A loaded model; one a process, not safe for several threads at once."""
 
-    def __init__(self, encoder: Encoder, head: Head) -> None:
+    def __init__(self, scorer: Scorer) -> None:
         """Take what :func:`load_grader` loads."""
-        self._encoder = encoder
-        self._head = head
-        self.versions = {
-            "encoder": f"{encoder.name}@{encoder.version}",
-            "head": f"{'own' if head.encoder_version else 'portable'}@{head.digest}",
-            "code": CODE_VERSION,
-        }
+        self._scorer = scorer
+        self.versions = {**scorer.versions, "code": CODE_VERSION}
 
     def assess(self, question: Question, answers: Sequence[str]) -> list[Assessment]:
         """One assessment for each answer, in order; the same answer always gets the same one.
 
         Raises :class:`grading.errors.QuestionUnusable` when the question has neither key points nor a model answer.
         """
-        features = QuestionFeatures(question, self._encoder)
+        points = key_points_of(question)
         guarded = [guard(question, answer) for answer in answers]
-        to_score = [answer for answer in guarded if not answer.is_empty_handed]
-        # One answer a call: what stands beside it in a batch must not move its score in the last digits.
-        scored = (answer_features(features, [answer], self._encoder)[0] for answer in to_score)
-        return [
-            self._nothing(features, answer)
-            if answer.is_empty_handed
-            else self._assessment(features, answer, next(scored))
-            for answer in guarded
-        ]
+        if all(answer.is_empty_handed for answer in guarded):
+            return [self._nothing(points, answer) for answer in guarded]
+        prepared = self._scorer.question(question)
+        assessments: list[Assessment] = []
+        for answer in guarded:
+            if answer.is_empty_handed:
+                assessments.append(self._nothing(points, answer))
+                continue
+            # What stands beside a pasted model answer may be wrong: only the model answer alone is full for certain.
+            scored = prepared.full(answer) if answer.is_model_answer_alone else prepared.score(answer)
+            assessments.append(self._assessment(points, answer, scored))
+        return assessments
 
-    def _nothing(self, question: QuestionFeatures, answer: GuardedAnswer) -> Assessment:
+    def _nothing(self, points: Sequence[KeyPoint], answer: GuardedAnswer) -> Assessment:
         verdicts = tuple(
-            KeyPointVerdict(position=point.position, verdict=Verdict.MISSING, similarity=0.0)
-            for point in question.points
+            KeyPointVerdict(position=point.position, verdict=Verdict.MISSING, similarity=0.0) for point in points
         )
         return Assessment(
             fraction=0.0,
@@ -83,81 +80,74 @@ class Grader:
             versions=self.versions,
         )
 
-    def _assessment(self, question: QuestionFeatures, answer: GuardedAnswer, features: AnswerFeatures) -> Assessment:
-        if Flag.MODEL_ANSWER_PASTED in answer.flags:
-            coverages = np.ones(len(question.points))
-            contradictions = np.zeros(len(question.points))
-        else:
-            coverages = self._head.coverages(features.rows)
-            contradictions = self._head.contradictions(features.rows)
-        weights = np.array([point.weight for point in question.points], float)
-        fraction = self._head.fraction(coverages, weights)
-        low, high, confidence = self._head.interval.around(fraction)
+    def _assessment(self, points: Sequence[KeyPoint], answer: GuardedAnswer, scored: Scored) -> Assessment:
+        low, high, confidence = self._scorer.interval.around(scored.fraction)
         verdicts = tuple(
-            _verdict(question, answer, features, number, coverages[number], contradictions[number])
-            for number in range(len(question.points))
+            _verdict(point, answer, scored, number, self._scorer.thresholds) for number, point in enumerate(points)
         )
         return Assessment(
-            fraction=round(fraction, 4),
+            fraction=round(scored.fraction, 4),
             low=round(low, 4),
             high=round(high, 4),
             confidence=round(confidence, 4),
             verdicts=verdicts,
-            flags=answer.flags | _flags(verdicts, features),
+            flags=answer.flags | _flags(verdicts, scored),
             versions=self.versions,
         )
 
 
 def load_grader(settings: Settings, progress: Progress | None = None) -> Grader:
-    """The grader that the settings name (10 s and about 1 GB; the first time the bundled encoder is unpacked).
+    """The grader that the settings name (2 s and about 0.5 GB; the first time the encoder is unpacked and exported).
 
     Raises a :class:`grading.errors.GradingError` that says what to do.
     """
     return grader_from(settings.grader_model, settings.models_path, progress=progress)
 
 
-def grader_from(
-    model: str, models_path: Path, head_folder: Path = DEFAULT_HEAD, progress: Progress | None = None
-) -> Grader:
-    """A grader of this encoder (bundled name, folder or hub id) and this head.
+def grader_from(model: str, models_path: Path, folder: Path | None = None, progress: Progress | None = None) -> Grader:
+    """A grader of this encoder (bundled name, folder or hub id), with what was trained for it in ``folder``.
 
-    For an encoder that the head was not trained with, its portable variant serves: it relies on words and polarity
-    first and on rescaled cosines second. ``mlquiz train grader`` makes a head for any encoder.
+    Without a folder the shipped model serves the encoder that it was trained for; any other encoder gets the portable
+    head: it relies on words and polarity first and on rescaled cosines second. ``mlquiz train grader`` makes a folder
+    for any encoder.
     """
-    encoder = Encoder(encoder_folder(model, models_path, progress))
-    return Grader(encoder, load_head(head_folder, encoder.version))
+    own = folder or DEFAULT_MODEL
+    if (own / "reader.safetensors").is_file():
+        trained = load_reading_model(own)
+        if folder is not None or trained.encoder_name == model:
+            encoder = load_encoder(
+                model, models_path, layers=trained.layers, adapter=trained.adapter, progress=progress
+            )
+            return Grader(ReadingScorer(encoder, trained))
+    encoder = Encoder(encoder_folder(model, models_path, progress), name=model)
+    return Grader(FeatureScorer(encoder, load_head(folder or DEFAULT_HEAD, encoder.version)))
 
 
 def _verdict(
-    question: QuestionFeatures,
-    answer: GuardedAnswer,
-    features: AnswerFeatures,
-    number: int,
-    coverage: float,
-    contradiction: float,
+    point: KeyPoint, answer: GuardedAnswer, scored: Scored, number: int, thresholds: Thresholds
 ) -> KeyPointVerdict:
-    alignment = features.alignment
-    if contradiction >= _CONTRADICTED_FROM and coverage < _COVERED_FROM:
+    coverage, contradiction = scored.coverages[number], scored.contradictions[number]
+    if contradiction >= thresholds.contradicted_from and coverage < thresholds.covered_from:
         verdict = Verdict.CONTRADICTED
-    elif coverage >= _COVERED_FROM:
+    elif coverage >= thresholds.covered_from:
         verdict = Verdict.COVERED
-    elif coverage >= _PARTIAL_FROM:
+    elif coverage >= thresholds.partial_from:
         verdict = Verdict.PARTIAL
     else:
         verdict = Verdict.MISSING
-    window = alignment.windows[int(alignment.best[number])]
+    is_missing = verdict is Verdict.MISSING
     return KeyPointVerdict(
-        position=question.points[number].position,
+        position=point.position,
         verdict=verdict,
-        similarity=round(float(alignment.similarities[number].max()), 4),
-        evidence=None if verdict is Verdict.MISSING else evidence_for(window, answer.parts, answer.written),
+        similarity=round(float(scored.similarities[number]), 4),
+        evidence=None if is_missing else evidence_for(scored.windows[number], answer.parts, answer.written),
     )
 
 
-def _flags(verdicts: Sequence[KeyPointVerdict], features: AnswerFeatures) -> frozenset[Flag]:
+def _flags(verdicts: Sequence[KeyPointVerdict], scored: Scored) -> frozenset[Flag]:
     flags: set[Flag] = set()
     if any(verdict.verdict is Verdict.CONTRADICTED for verdict in verdicts):
         flags.add(Flag.CONTRADICTION)
-    if all(verdict.verdict is Verdict.MISSING for verdict in verdicts) and features.is_off_topic(_OFF_TOPIC_BELOW):
+    if scored.is_off_topic and all(verdict.verdict is Verdict.MISSING for verdict in verdicts):
         flags.add(Flag.OFF_TOPIC)
     return frozenset(flags)

@@ -6,15 +6,20 @@ flagged; whether that is allowed is for the instructor to say.
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grading.domain import Flag, Question
+from grading.instructions import without_instructions
 from grading.plausibility import is_gibberish
+from grading.refusals import is_dont_know
 from grading.text import BLANK, Part, clean, language_of, ngrams, sentence_parts, sentences, squeezed, terms, words
 
 _NEAR_COPY = 0.85
+_PADDING_SHARE = 0.2
+_NEARLY_WHOLE = 0.97
+_BESIDE = 1.15
 _MAX_SENTENCES = 64
 
 
@@ -24,13 +29,14 @@ class GuardedAnswer:
 
     ``parts`` are its sentences in the student's own words and order, each once, with their places in ``written``, the
     cleaned answer; ``is_empty_handed`` says that nothing is left that could earn points, so that the fraction is 0
-    without asking the model.
+    without asking the model; ``is_model_answer_alone`` that it is a model answer with next to nothing beside it.
     """
 
     written: str
     parts: tuple[Part, ...]
     flags: frozenset[Flag]
     is_empty_handed: bool
+    is_model_answer_alone: bool = False
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -49,8 +55,15 @@ def guard(question: Question, answer: str) -> GuardedAnswer:
     flags: set[Flag] = set()
     if not any(character.isalnum() for character in written):
         return _empty_handed(written, {Flag.BLANK})
+    if squeezed(written) == squeezed(clean(question.prompt)):
+        return _empty_handed(written, {Flag.QUESTION_COPIED})
     # What is taken out is blanked, so that the places of the rest stay those in the student's text.
-    text = _without_stutter(_without_instructions(written, flags), flags)
+    asked = (question.prompt, *question.model_answers)
+    subject = frozenset(word for text in asked for word in (*words(text), *terms(text)))
+    told, is_instructing = without_instructions(written, subject)
+    if is_instructing:
+        flags.add(Flag.INSTRUCTION)
+    text = _without_stutter(told, flags)
     kept = _without_repetitions(sentence_parts(text), flags)[:_MAX_SENTENCES]
     kept = _without_question(question, kept, flags)
     if not kept:
@@ -58,56 +71,57 @@ def guard(question: Question, answer: str) -> GuardedAnswer:
     left = " ".join(part.text for part in kept)
     if is_dont_know(left, question):
         return _empty_handed(written, flags | {Flag.DONT_KNOW})
-    if is_gibberish(left, known=(question.prompt, *question.model_answers)):
+    if is_gibberish(left, known=asked):
         return _empty_handed(written, flags | {Flag.GIBBERISH})
     if language_of(left) != _expected_language(question) and len(words(left)) >= 4:
         flags.add(Flag.OTHER_LANGUAGE)
-    if is_model_answer([part.text for part in kept], question):
+    texts = [part.text for part in kept]
+    is_pasted = is_model_answer(texts, question)
+    if is_pasted:
         flags.add(Flag.MODEL_ANSWER_PASTED)
-    return GuardedAnswer(written=written, parts=tuple(kept), flags=frozenset(flags), is_empty_handed=False)
-
-
-def is_dont_know(text: str, question: Question) -> bool:
-    """Whether the whole answer says no more than that the student does not know.
-
-    True where it says so and what remains beside it, the question's own words and small talk is next to nothing:
-    "I forgot the rest" after a real answer is no such case.
-    """
-    said = [part for part in sentences(text) if _DONT_KNOW.search(part)]
-    if not said:
-        return bool(_SHORT_PASS.fullmatch(text.strip()))
-    if any(_is_statement(part) for part in sentences(text) if part not in said):
-        return False
-    prompt_terms = set(terms(question.prompt))
-    rest = " ".join(_DONT_KNOW.sub(" ", part) for part in sentences(text))
-    left = [word for word in words(_SMALL_TALK.sub(" ", rest)) if _is_content(word, prompt_terms)]
-    # Small talk in a short refusal is as good as none; in a long text little may remain.
-    length = len(words(text))
-    return len(left) <= (6 if length <= 9 else 4 if length <= 16 else 2)
+    return GuardedAnswer(
+        written=written,
+        parts=tuple(kept),
+        flags=frozenset(flags),
+        is_empty_handed=False,
+        is_model_answer_alone=is_pasted and _has_little_beside(texts, question),
+    )
 
 
 def is_model_answer(kept: list[str], question: Question) -> bool:
-    """Whether the answer is a model answer (or several of its sentences and nothing else that differs)."""
-    answer = squeezed(" ".join(kept))
+    """Whether a model answer is in the answer, nearly whole, its sentences as they are.
+
+    "It is not true that" before it in one sentence makes it another answer.
+    """
+    own = [squeezed(part) for part in kept]
+    answer = "".join(own)
     for model_answer in question.model_answers:
         reference = squeezed(clean(model_answer))
-        if len(answer) >= 0.9 * len(reference) and (answer in reference or reference in answer):
+        if (len(answer) >= _NEARLY_WHOLE * len(reference) and answer in reference) or _is_run_of(own, reference):
             return True
         parts = {squeezed(part) for part in sentences(clean(model_answer))}
-        if len(parts) > 1 and parts <= {squeezed(part) for part in kept}:
+        if len(parts) > 1 and parts <= set(own):
             return True
     return False
 
 
-def _is_statement(part: str) -> bool:
-    """Whether a sentence asserts something, the question's own words included, however little it is."""
-    content = [word for word in words(_SMALL_TALK.sub(" ", part)) if _is_content(word, set())]
-    return not part.endswith(("?", "？")) and len(content) >= 4
+def _has_little_beside(kept: list[str], question: Question) -> bool:
+    """Whether an answer that holds a model answer is hardly longer than it."""
+    length = sum(len(squeezed(part)) for part in kept)
+    return any(length <= _BESIDE * len(squeezed(clean(text))) for text in question.model_answers)
 
 
-def _is_content(word: str, prompt_terms: set[str]) -> bool:
-    own = set(terms(word))
-    return bool(own) and not own & prompt_terms and not own & _TALK_TERMS
+def _is_run_of(parts: list[str], whole: str) -> bool:
+    """Whether some of the parts in a row make the whole."""
+    for start in range(len(parts)):
+        rest = whole
+        for part in parts[start:]:
+            if not rest or not rest.startswith(part):
+                break
+            rest = rest[len(part) :]
+        if not rest:
+            return bool(whole)
+    return False
 
 
 def _empty_handed(written: str, flags: Iterable[Flag]) -> GuardedAnswer:
@@ -118,29 +132,14 @@ def _expected_language(question: Question) -> str:
     return language_of(" ".join((question.prompt, *question.model_answers)))
 
 
-def _without_instructions(text: str, flags: set[Flag]) -> str:
-    """Data that speaks to the grader is blanked: JSON with a score in it, role markers, pleas for marks, fake comments.
-
-    By as many line breaks, since what stood before and after it are no longer one sentence.
-    """
-    left = _JSON_SCORE.sub(lambda match: "\n" * len(match.group()), text)
-    left = "\n".join("\n" * len(line) if _SPEAKER.match(line) else line for line in left.split("\n"))
-    for part in sentence_parts(left):
-        if _INSTRUCTION.search(part.text):
-            left = left[: part.start] + "\n" * len(part.raw) + left[part.end :]
-    if left != text:
-        flags.add(Flag.INSTRUCTION)
-    return left
-
-
 def _without_stutter(text: str, flags: set[Flag]) -> str:
-    """A word said several times in a row is kept once, the others are blanked."""
+    """A word said several times in a row is kept once, the others are blanked; signs and numbers are no words."""
     kept: list[str] = []
     for line in text.split("\n"):
         tokens: list[str] = []
         last, run = "", 0
         for token in line.split(" "):
-            run = run + 1 if token and token.lower() == last else 0
+            run = run + 1 if token and token.lower() == last and any(map(str.isalpha, token)) else 0
             if run >= 2:
                 flags.add(Flag.REPEATED)
             tokens.append(BLANK * len(token) if run else token)
@@ -150,15 +149,17 @@ def _without_stutter(text: str, flags: set[Flag]) -> str:
 
 
 def _without_repetitions(parts: list[Part], flags: set[Flag]) -> list[Part]:
+    """Each sentence once. Flagged where it is padding: a heading said twice, "not said" in a list of notes are not."""
     kept: list[Part] = []
-    seen: set[str] = set()
+    times: Counter[str] = Counter()
     for part in parts:
         key = squeezed(part.raw)
-        if key in seen and len(key) > 3:
-            flags.add(Flag.REPEATED)
-            continue
-        seen.add(key)
-        kept.append(part)
+        times[key] += 1
+        if times[key] == 1 or len(key) <= 3:
+            kept.append(part)
+    again = sum(len(key) * (count - 1) for key, count in times.items() if len(key) > 3)
+    if again >= _PADDING_SHARE * sum(len(key) * count for key, count in times.items()) > 0:
+        flags.add(Flag.REPEATED)
     return kept
 
 
@@ -179,58 +180,3 @@ def _is_copy(part: str, keys: set[str], grams: list[set[str]]) -> bool:
         return True
     own = ngrams(part)
     return any(len(own & other) >= _NEAR_COPY * len(own | other) for other in grams)
-
-
-_DONT_KNOW = re.compile(
-    r"\b(?:i\s+)?(?:really\s+|honestly\s+|just\s+|still\s+)*(?:do\s*n[o']?t|dont|don’t|did\s*n[o']?t|didnt)\s+"
-    r"(?:really\s+|even\s+|actually\s+)*(?:know|remember|recall|understand|have\s+(?:a\s+clue|an?y?\s*idea|an\s+answer)|get\s+(?:it|this))"
-    r"|\bdunno\b|\bidk\b|\bno\s+(?:idea|clue|answer)\b|\bnot\s+(?:really\s+)?sure\b|\bno\s+memory\b"
-    r"|\b(?:can\s*not|can['’]?t|couldn['’]?t|could\s+not)\s+(?:really\s+)?(?:\w+\s+)?(?:remember|recall|answer|explain|say|tell|describe|think\s+of)"
-    r"|\b(?:i\s+)?(?:have\s*n[o']?t|haven['’]?t|havent|never)\s+(?:\w+\s+)?(?:heard|learned|learnt|studied|read|got|had|seen|covered)"
-    r"|\bi\s+(?:forgot|forget|skipped|missed|blanked|mix\s+up|always\s+mix)|\bi(?:['’]ll| will)?\s+(?:skip|pass)\b"
-    r"|\bwould\s+have\s+to\s+(?:guess|look)|\bran\s+out\s+of\s+time|\bleave\s+(?:it|this)\s+(?:empty|blank)"
-    r"|\bonly\s+(?:know|remember)\s+that\b|\bskip\b|\bpass\b(?=\W*$)|\bwe\s+skipped"
-    r"|모르|모름|몰라|몰랐|모릅|기억이?\s*(?:안|나지|잘\s*안)|기억\s*못|까먹|잊어|못\s*(?:하겠|쓰겠|풀겠|적겠|했|나갔|배웠|들었)"
-    r"|안\s*(?:배웠|배운|했|들었|해\s*봐)|배우지\s*(?:못|않)|패스|처음\s*(?:들|봐|보)|공부를?\s*(?:안|못|다시)|헷갈|떠올라|다시\s*(?:봐야|풀)"
-    r"|생각이?\s*(?:안|나지)|자신이?\s*없",
-    re.IGNORECASE,
-)
-_SHORT_PASS = re.compile(r"(?:[\W_]*(?:skip|pass|n/?a|none|nothing|no|idk|x|패스|없음|노코멘트))+[\W_]*", re.IGNORECASE)
-_SMALL_TALK = re.compile(
-    r"\b(?:sorry|hmm+|um+|uh|tbh|honestly|unfortunately|please|yet|lecture|chapter|class|course|tutor|yet|ever|at all"
-    r"|i|me|my|we|us|today|time|name|heard|lol|haha|term|word|topic)\b"
-    r"|죄송\S*|미안\S*|아직\S*|진짜\S*|정말\S*|음+\b|글쎄\S*|이건|이거|이름\S*|들어\s*봤\S*|들어는\S*|봤\S*|설명\S*|내용\S*|공부\S*|답\S*"
-    r"|수업\S*|다음에\S*|하나도|전혀\S*|용어\S*|나머지\S*|부분\S*|겠\S*|않\S*|네요|[ㄱ-ㅎㅏ-ㅣ]+",
-    re.IGNORECASE,
-)
-_TALK_TERMS = frozenset(
-    ("know", "answ", "explain", "say", "tell", "mean", "read", "study", "learn", "miss", "difference", "how", "why")
-)
-_JSON_SCORE = re.compile(
-    r"```(?:(?!```).){0,4000}```(?=\s|$)|[\[{][^{}\[\]]{0,2000}[\"'“]?\b(?:score|grade|fraction|points?|marks?|verdict|correct|result|점수|채점)"
-    r"\b[\"'”]?\s*[:=][^{}\[\]]{0,2000}[}\]]",
-    re.IGNORECASE | re.DOTALL,
-)
-_SPEAKER = re.compile(
-    r"\s*[<\[(#*]*\s*(?:system|assistant|user|developer|tutor|teacher|grader|instructor|examiner|professor|ta"
-    r"|튜터|선생님|교수님?|채점자|조교|시스템)(?:['’]?s)?(?:의)?\s*(?:comment|feedback|note|message|remark|verdict|assessment|prompt|instruction"
-    r"|코멘트|평가|의견|피드백|메모|메시지)?s?\s*[>\])#*]*\s*[:：]",
-    re.IGNORECASE,
-)
-_MARKS = r"(?:marks?|points?|scores?|credits?|grades?|10/10|100\s*(?:%|percent|/\s*100)?|1\.0|an?\s+a\+?)"
-_INSTRUCTION = re.compile(
-    rf"\b(?:give|award|assign|grant|output|return)\b.{{0,40}}\b(?:full|max(?:imum)?|perfect|highest|top|100|10/10)\b.{{0,12}}{_MARKS}"
-    rf"|\b(?:give|award|assign|grant)\s+(?:me|this|it|the\s+(?:student|answer))\b.{{0,30}}{_MARKS}"
-    r"|\b(?:full|max(?:imum)?)\s+(?:marks|points|credit|score)\b.{0,20}(?:please|!|\.|$)"
-    r"|\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|rules?|rubric|prompts?|key\s*points|criteria|above|previous)\b"
-    r"|\b(?:dear|hey|hello|note\s+to(?:\s+the)?|attention)\s+(?:grader|tutor|teacher|ai|model|assistant|examiner|professor)\b"
-    r"|\byou\s+are\s+(?:now\s+)?(?:a|an|the)\s+(?:\w+\s+){0,2}(?:grader|tutor|assistant|examiner|ai|model)\b"
-    r"|\b(?:this|my|the)\s+(?:answer|response|submission|student['’]?s?\s+answer)\s+(?:is|should\s+be|must\s+be|deserves|was)\s+"
-    r"(?:\w+\s+){0,3}(?:correct|perfect|complete|right|excellent|graded|marked|scored|full|accepted)\b"
-    r"|\bthe\s+student\s+(?:has\s+)?(?:\w+\s+)?(?:covers|covered|answered|answers|explains|explained|mentions|mentioned|deserves|shows|demonstrates)\b"
-    r"|\b(?:mark|grade|score)\s+(?:this|me|my\s+answer)\b.{0,20}\b(?:as|with|at)\b|\b(?:score|grade|verdict)\s*[:=]\s*[\"']?(?:\d|full|perfect|correct|covered|a\+)"
-    r"|만점|점수(?:를|는)?\s*(?:\S+\s+){0,3}(?:주세요|줘|부탁|달라|처리)|\d+\s*점(?:을|으로)?\s*(?:주|처리|부탁|채점)|정답(?:으로)?\s*처리|(?:지시|명령|규칙|기준|안내)\S*\s*(?:는|은|을|를|사항을?|모두|전부)?\s*무시"
-    r"|(?:채점자|채점관|채점\s*모델|채점\s*시스템)(?:님|에게|는|은|이|께)|(?:이|제|위|학생의?)\s*답(?:변|안)?(?:은|는)\s*(?:\S+\s+){0,2}(?:완벽|정확|훌륭|정답|맞)"
-    r"|점수\s*[:=]\s*\d",
-    re.IGNORECASE,
-)

@@ -8,8 +8,9 @@ of the coverages, taken through a rising calibration curve.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ DEFAULT_HEAD = Path(__file__).parent / "heads" / "default"
 Rows = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Trees:
     """Regression trees: ``base`` plus ``rate`` times the leaf of each tree; ``features`` are columns of the rows.
 
@@ -38,13 +39,18 @@ class Trees:
     rate: float
     trees: tuple[dict[str, NDArray[Any]], ...]
 
-    def __call__(self, rows: Rows) -> Rows:
-        """The raw sum for each row ``[n, len(FEATURES)]``."""
-        columns = rows[:, [FEATURES.index(name) for name in self.features]]
-        total = np.full(len(rows), self.base)
-        for tree in self.trees:
-            total += self.rate * tree["value"][_leaves(tree, columns)]
-        return total
+    def __call__(self, rows: Rows, names: Sequence[str] = FEATURES) -> Rows:
+        """The raw sum for each row ``[n, len(names)]``."""
+        columns = rows[:, [names.index(name) for name in self.features]]
+        if not self.trees:
+            return np.full(len(rows), self.base)
+        nodes = self._nodes
+        leaves = _leaves(nodes, columns)
+        return self.base + self.rate * nodes["value"][np.arange(len(self.trees)), leaves].sum(axis=1)
+
+    @cached_property
+    def _nodes(self) -> dict[str, NDArray[Any]]:
+        return _stacked(self.trees)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +134,9 @@ def _head(content: dict[str, Any], encoder_version: str, digest: str) -> Head:
     )
 
 
-def trees_from_json(content: dict[str, Any]) -> Trees:
+def trees_from_json(content: dict[str, Any], names: Sequence[str] = FEATURES) -> Trees:
     """Trees as :func:`trees_to_json` wrote them; ``ValueError`` or ``KeyError`` for a feature that is unknown here."""
-    unknown = set(content["features"]) - set(FEATURES)
+    unknown = set(content["features"]) - set(names)
     if unknown:
         raise ValueError(f"unknown features {sorted(unknown)}")
     trees = tuple(
@@ -162,12 +168,26 @@ def trees_to_json(trees: Trees) -> dict[str, Any]:
     }
 
 
-def _leaves(tree: dict[str, NDArray[Any]], columns: Rows) -> NDArray[np.int64]:
-    node = np.zeros(len(columns), np.int64)
-    rows = np.arange(len(columns))
+def _stacked(trees: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """The nodes of all trees as arrays ``[trees, most nodes]``, so that one step goes down all trees at once."""
+    size = max((len(tree["left"]) for tree in trees), default=1)
+
+    def rows(name: str) -> NDArray[Any]:
+        return np.stack([np.pad(tree[name], (0, size - len(tree[name]))) for tree in trees])
+
+    return {name: rows(name) for name in ("feature", "threshold", "left", "right", "value")}
+
+
+def _leaves(nodes: dict[str, NDArray[Any]], columns: Rows) -> NDArray[np.int64]:
+    """The leaf of each tree for each row: ``[n, trees]``."""
+    trees = np.arange(len(nodes["left"]))[None, :]
+    rows = np.arange(len(columns))[:, None]
+    node = np.zeros((len(columns), trees.shape[1]), np.int64)
     while True:
-        inner = tree["left"][node] >= 0
+        left = nodes["left"][trees, node]
+        inner = left >= 0
         if not inner.any():
             return node
-        goes_left = columns[rows, np.maximum(tree["feature"][node], 0)] <= tree["threshold"][node]
-        node = np.where(inner, np.where(goes_left, tree["left"][node], tree["right"][node]), node)
+        value = columns[rows, np.maximum(nodes["feature"][trees, node], 0)]
+        goes_left = value <= nodes["threshold"][trees, node]
+        node = np.where(inner, np.where(goes_left, left, nodes["right"][trees, node]), node)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 BIG_ERROR = 0.5
 
@@ -46,3 +47,35 @@ def grading_metrics(predicted: Sequence[float], true: Sequence[float]) -> Gradin
         # Scores come in steps of 0.05, and 0.5 itself counts: allow for rounding.
         big_error_share=float(np.mean(np.abs(error) >= BIG_ERROR - 1e-9)),
     )
+
+
+def weighted_rmse(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> float:
+    """Root of the mean squared error where ten bins of the true score weigh the same, however full they are."""
+    bins = np.minimum((true * 10).astype(int), 9)
+    return float(np.sqrt(np.mean([np.mean((predicted - true)[bins == each] ** 2) for each in np.unique(bins)])))
+
+
+def length_correlation(
+    residuals: NDArray[np.float64], lengths: NDArray[np.float64]
+) -> tuple[float, tuple[float, float]]:
+    """Pearson's r of residual and log length, and its 95 % interval (Fisher's z); 0 where either does not vary."""
+    logs = np.log(np.maximum(lengths, 1.0))
+    if len(residuals) < 4 or np.ptp(residuals) == 0 or np.ptp(logs) == 0:
+        return 0.0, (-1.0, 1.0)
+    r = float(np.corrcoef(residuals, logs)[0, 1])
+    z, spread = np.arctanh(np.clip(r, -0.999999, 0.999999)), 1.96 / np.sqrt(len(residuals) - 3)
+    return r, (float(np.tanh(z - spread)), float(np.tanh(z + spread)))
+
+
+def risk_coverage(
+    errors: NDArray[np.float64], confidences: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares kept (rising, the most confident first) and the mean error among those kept (El-Yaniv and Wiener 2010).
+
+    Answers of equal confidence are in no order of their own: their mean error stands for each of them.
+    """
+    levels, members = np.unique(-confidences, return_inverse=True)
+    means = np.array([errors[members == level].mean() for level in range(len(levels))])
+    ordered = means[np.sort(members)]
+    count = np.arange(1, len(errors) + 1)
+    return count / len(errors), np.cumsum(ordered) / count

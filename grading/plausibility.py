@@ -1,4 +1,4 @@
-"""Tell writing from keyboard mashing, by how usual its letter pairs and Hangul syllables are.
+"""Tell writing from keyboard mashing: by how usual its letter pairs and Hangul syllables are, and by known fillers.
 
 ``letters.json`` holds the statistics, counted in the sample bank (``finetune.grader_training`` writes it).
 """
@@ -19,9 +19,32 @@ from grading.text import words
 LETTERS_FILE = Path(__file__).parent / "letters.json"
 _LATIN = re.compile(r"[a-z]+")
 _HANGUL = re.compile(r"[가-힣]")
-_JAMO = re.compile(r"[ㄱ-ㅎㅏ-ㅣ]")
+_JAMO = re.compile(r"[ㄱ-ㅎㅏ-ㅣㆍ]")
 _MIN_LOG2, _MIN_LOG2_SHORT = -5.8, -6.3
 _MAX_RARE_SHARE = 0.4
+_ABBREVIATION = re.compile(r"(?<![A-Za-z])[A-Z]{2,6}(?![A-Za-z])")
+_ROWS = (
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "abcdefghijklmnopqrstuvwxyz",
+    "1234567890",
+    "가나다라마바사아자차카타파하",
+)
+_KEYS_IN_A_ROW = 4
+_ROW_PIECES = frozenset(
+    line[start : start + _KEYS_IN_A_ROW]
+    for row in _ROWS
+    for line in (row, row[::-1])
+    for start in range(len(row) - _KEYS_IN_A_ROW + 1)
+)
+_SAID_AGAIN = re.compile(r"(\D{1,4})\1{2,}.?|(\D{3,12})\2|([가-힣]{2,4})\3+|(\d)\4{5,}")
+_MAX_TOKEN = 200
+_FILLERS = frozenset(
+    "blah bla yada lol lmao haha hehe hihi foo bar baz qux lorem ipsum dolor sit amet consectetur adipiscing elit sed"  # noqa: SIM905
+    " eiusmod tempor incididunt labore dolore magna aliqua 어쩌구 저쩌구 어쩌고 저쩌고 어쩌고저쩌고 어쩌구저쩌구"
+    " 이러쿵저러쿵 블라블라 쏼라쏼라 하하 히히 헤헤 흐흐 마바사 la".split()
+)
 
 
 def is_gibberish(text: str, known: Iterable[str] = ()) -> bool:
@@ -31,6 +54,10 @@ def is_gibberish(text: str, known: Iterable[str] = ()) -> bool:
     """
     known_words = {word for other in known for word in words(other)}
     tokens = words(text)
+    junk = sum(len(token) for token in tokens if token not in known_words and _is_filler(token))
+    if 2 * junk > sum(map(len, tokens)):
+        return True
+    known_words.update(match.lower() for match in _ABBREVIATION.findall(text))
     unknown = [token for token in tokens if token not in known_words and not token[0].isdigit()]
     if 2 * sum(map(len, unknown)) <= sum(map(len, tokens)):
         return False
@@ -45,6 +72,18 @@ def is_gibberish(text: str, known: Iterable[str] = ()) -> bool:
     # The mean of a few letters varies more, and abbreviations (xgb, sgd) are short.
     limit = _MIN_LOG2 if sum(map(len, latin)) >= 20 else _MIN_LOG2_SHORT
     return bool(latin) and mean_log2(latin) < limit
+
+
+def _is_filler(token: str) -> bool:
+    """A word that stands for nothing, the same few letters over and over, or keys beside each other."""
+    token = token[:_MAX_TOKEN]
+    if token in _FILLERS or (len(token) >= 4 and _SAID_AGAIN.fullmatch(token)):
+        return True
+    beside: set[int] = set()
+    for start in range(len(token) - _KEYS_IN_A_ROW + 1):
+        if token[start : start + _KEYS_IN_A_ROW] in _ROW_PIECES:
+            beside.update(range(start, start + _KEYS_IN_A_ROW))
+    return len(beside) > len(token) / 2
 
 
 def mean_log2(tokens: list[str]) -> float:

@@ -23,6 +23,7 @@ No white space, since long runs of that cost the patterns below quadratic time.
 _LONG_SENTENCE_WORDS = 45
 _WINDOW_WORDS = 30
 _WORD_CHARACTERS = 100
+_MAX_MARKS = 30
 
 _SENTENCE_END = re.compile(
     r"(?<=[.?!…])[\"'”’)\]]*\s+"  # end of a sentence, then space
@@ -70,14 +71,19 @@ class Part:
 def clean(text: str) -> str:
     """The text in NFC, without lone surrogates, control, invisible and bidirectional-format characters.
 
-    White space becomes single spaces, line breaks stay; at most :data:`MAX_CHARACTERS` are read.
+    White space becomes single spaces, line breaks of every kind stay as ``\\n``; at most :data:`MAX_CHARACTERS` are
+    read. Cleaning a clean text changes nothing.
     """
-    normal = unicodedata.normalize("NFC", text[:MAX_CHARACTERS])
+    if _ORDINARY.fullmatch(text, 0, MAX_CHARACTERS):
+        return _tidy(text[:MAX_CHARACTERS])
+    # Invisible characters first: between a letter and its accent they would keep the two apart.
     kept = "".join(
-        character for character in normal if character in "\n\t" or unicodedata.category(character) not in _DROPPED
+        character
+        for character in _LINE_BREAK.sub("\n", text[:MAX_CHARACTERS])
+        if character in "\n\t" or not (unicodedata.category(character) in _DROPPED or _INVISIBLE.match(character))
     )
-    lines = (" ".join(line.split()) for line in kept.replace("\u2028", "\n").splitlines())
-    return "\n".join(line for line in lines if line)
+    # NFC makes a few rare characters longer, one mark two.
+    return _tidy(_without_piles(unicodedata.normalize("NFC", _without_piles(kept)))[:MAX_CHARACTERS])
 
 
 def language_of(text: str) -> str:
@@ -180,6 +186,22 @@ def squeezed(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 
 
+def _tidy(text: str) -> str:
+    lines = (" ".join(line.split()) for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def _without_piles(text: str) -> str:
+    """At most 30 marks on a letter, as in the stream-safe format of UAX #15: sorting more takes quadratic time."""
+    kept: list[str] = []
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
 def _split(pattern: re.Pattern[str], part: Part) -> Iterator[Part]:
     """The stretches between the matches of ``pattern``, without empty ones."""
     start = 0
@@ -194,21 +216,18 @@ def _split(pattern: re.Pattern[str], part: Part) -> Iterator[Part]:
 
 
 def _joined_after_abbreviations(text: str, pieces: Iterator[Part]) -> Iterator[Part]:
-    held: Part | None = None
+    # Only places are kept of what grows: a student may write ten thousand abbreviations.
+    start = end = -1
     for piece in pieces:
-        if held is not None:
-            if "\n" in text[held.end : piece.start]:
-                yield held
-            else:
-                piece = Part(raw=text[held.start : piece.end], start=held.start)
-            held = None
-        # Only the end is looked at: the piece grows, and a student may write ten thousand abbreviations.
-        if _ABBREVIATION.search(piece.raw[-12:]):
-            held = piece
-        else:
-            yield piece
-    if held is not None:
-        yield held
+        if start >= 0 and "\n" in text[end : piece.start]:
+            yield Part(raw=text[start:end], start=start)
+            start = -1
+        start, end = (piece.start if start < 0 else start), piece.end
+        if not _ABBREVIATION.search(piece.raw[-12:]):
+            yield Part(raw=text[start:end], start=start)
+            start = -1
+    if start >= 0:
+        yield Part(raw=text[start:end], start=start)
 
 
 def _bounded(sentence: Part) -> Iterator[Part]:
@@ -252,6 +271,12 @@ def _listed(text: str) -> frozenset[str]:
 
 
 _DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_ORDINARY = re.compile("[\t\n -~가-힣ㄱ-ㅎㅏ-ㅣ]*")
+_LINE_BREAK = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Fillers, joiners, variation selectors and the empty Braille cell: letters or marks by their category, yet unseen."""
 
 STOP_WORDS = _listed(
     """

@@ -38,6 +38,25 @@ def unpacked_folder(
     ``source_sha256`` is the digest that ``source`` must have. Raises :class:`ModelBroken` when it has another one or
     ``build`` finds it damaged, :class:`ModelStorageError` when the folder cannot be written.
     """
+
+    def check(report: Progress) -> None:
+        _check_source(source, source_sha256, report)
+
+    return built_folder(target, source.name, source_sha256, build, progress, check)
+
+
+def built_folder(
+    target: Path,
+    source_name: str,
+    source_sha256: str,
+    build: Callable[[Path, Progress], None],
+    progress: Progress | None,
+    check: Callable[[Progress], None] | None = None,
+) -> Path:
+    """As :func:`unpacked_folder` for what is made of more than one file: ``source_sha256`` stands for all of it.
+
+    ``check`` is called before anything is built and raises when the source is not what it should be.
+    """
     report = progress or _silent
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -45,12 +64,13 @@ def unpacked_folder(
             if is_intact(target, source_sha256):
                 report(1.0, "ready")
                 return target
-            _check_source(source, source_sha256, report)
+            if check is not None:
+                check(report)
             _remove_leftovers(target)
-            _build_beside(target, source, source_sha256, build, report)
+            _build_beside(target, source_name, source_sha256, build, report)
     except OSError as error:
         raise ModelStorageError(
-            f"Cannot unpack {source.name} into {target}: {error}. Free some space (about 1 GB) or let DATA_DIR name a"
+            f"Cannot unpack {source_name} into {target}: {error}. Free some space (about 1 GB) or let DATA_DIR name a"
             " folder that this user may write to."
         ) from error
     report(1.0, "ready")
@@ -112,7 +132,7 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def _build_beside(
-    target: Path, source: Path, source_sha256: str, build: Callable[[Path, Progress], None], report: Progress
+    target: Path, source_name: str, source_sha256: str, build: Callable[[Path, Progress], None], report: Progress
 ) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
@@ -121,7 +141,7 @@ def _build_beside(
         files = {str(path.relative_to(partial)): file_sha256(path) for path in paths}
         manifest = {
             "schema_version": SCHEMA_VERSION,
-            "source": source.name,
+            "source": source_name,
             "source_sha256": source_sha256,
             "files": files,
         }

@@ -17,19 +17,27 @@ import psutil
 
 from config import load_settings
 from grading.domain import KeyPoint, Question
+from grading.encoder_loading import load_encoder
 from grading.explanation.feedback import feedback_from
 from grading.explanation.template import template_text
 from grading.grader import load_grader
 from grading.models import adapter_folder, language_model_folder
 from grading.samples import SampleQuestion, load_samples
-from tests.benchmarks import launches
+from tests.benchmarks import grading_quality, grading_speed, launches
 
 RUNS = 20
 
 
 def main() -> None:
     """Measure the parts named on the command line (default: all) and print the figures as JSON."""
-    parts = {"web": web_process, "launches": launches.measure, "grader": grader, "explainer": explainer}
+    parts = {
+        "web": web_process,
+        "launches": launches.measure,
+        "grading": grading_speed.measure,
+        "quality": grading_quality.measure,
+        "grader": grader,
+        "explainer": explainer,
+    }
     figures = {name: measure() for name, measure in parts.items() if name in (sys.argv[1:] or parts)}
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 
@@ -61,9 +69,10 @@ def grader() -> dict[str, float]:
     bench = load_grader(load_settings())
     sample = load_samples("en")[0]
     question, answer = question_from(sample), sample.answers[0].text
+    encoder = load_encoder("bundled:multilingual-e5-small", load_settings().models_path, backend="torch")
     assessment = bench.assess(question, [answer])[0]
     graded = _seconds(lambda: bench.assess(question, [answer]))
-    encoded = _seconds(lambda: [bench._encoder.encode([text]) for text in (answer, sample.model_answers[0])])
+    encoded = _seconds(lambda: [encoder.encode([text]) for text in (answer, sample.model_answers[0])])
     worded = _seconds(lambda: template_text(feedback_from(question, answer, assessment)))
     return {
         "seconds_an_answer": graded,

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from finetune.grader_training import question_of, train_head
+from finetune.errors import TooFewExamples
+from finetune.graded_questions import GradedAnswer, GradedQuestion, sample_questions
+from finetune.grader_training import train_head
 from finetune.head_card import head_card
 from finetune.head_fitting import (
     TrainingAnswer,
@@ -23,12 +26,11 @@ from grading.domain import Verdict
 from grading.encoder import Encoder
 from grading.features import FEATURES
 from grading.grader import grader_from
-from grading.samples import SampleQuestion, load_samples
 from grading.unpacking import file_sha256
 
 
-def of_language(language: str, count: int) -> list[SampleQuestion]:
-    return list(load_samples(language)[:count])
+def of_language(language: str, count: int) -> list[GradedQuestion]:
+    return [graded for graded in sample_questions() if graded.question.language == language][:count]
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +44,9 @@ def test_training_writes_a_head_that_the_grader_serves(
     trained: tuple[Path, dict[str, Any]], tiny_encoder_folder: Path, tmp_path: Path
 ) -> None:
     output, _ = trained
-    grader = grader_from(str(tiny_encoder_folder), tmp_path, head_folder=output)
+    grader = grader_from(str(tiny_encoder_folder), tmp_path, folder=output)
     assert grader.versions["head"].startswith("own@")
-    question = question_of(of_language("en", 1)[0])
+    question = of_language("en", 1)[0].question
     [full, off] = grader.assess(
         question, [" ".join(p.text for p in question.key_points), "My cat sleeps all day long."]
     )
@@ -76,9 +78,15 @@ def test_the_same_seed_gives_the_same_bytes(
 
 
 def test_too_few_questions_are_refused(tiny_encoder_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at least 5 different questions"):
+    with pytest.raises(TooFewExamples, match="at least 5 different questions"):
         train_head(of_language("en", 4), Encoder(tiny_encoder_folder), tmp_path / "head", seed=1)
     assert not (tmp_path / "head").exists()
+
+
+def test_answers_without_verdicts_are_refused(tiny_encoder_folder: Path, tmp_path: Path) -> None:
+    scored = [replace(graded, answers=(GradedAnswer(text="a guess", score=0.5),)) for graded in of_language("en", 5)]
+    with pytest.raises(TooFewExamples, match="verdicts"):
+        train_head(scored, Encoder(tiny_encoder_folder), tmp_path / "head", seed=1)
 
 
 # --- made-up answers ---------------------------------------------------------------------------------------------
@@ -88,11 +96,11 @@ def test_too_few_questions_are_refused(tiny_encoder_folder: Path, tmp_path: Path
 def test_made_up_answers_are_labelled_point_by_point(language: str) -> None:
     bank = of_language(language, 12)
     for sample in bank:
-        others = [other for other in bank if other.id != sample.id]
+        others = [other for other in bank if other.group != sample.group]
         made = list(made_up_answers(sample, others, random.Random(1)))
         assert len(made) >= 20
         for answer in made:
-            assert len(answer.verdicts) == len(sample.key_points)
+            assert len(answer.verdicts) == len(sample.question.key_points)
             assert 0 <= answer.score <= 1
             assert answer.text.strip()
         by_kind = {answer.kind: answer for answer in made}
@@ -113,8 +121,8 @@ def test_length_predicts_no_made_up_score() -> None:
     bank = of_language("en", 20)
     lengths, scores = [], []
     for sample in bank:
-        own = len(sample.model_answers[0])
-        for answer in made_up_answers(sample, [o for o in bank if o.id != sample.id], random.Random(2)):
+        own = len(sample.question.model_answers[0])
+        for answer in made_up_answers(sample, [o for o in bank if o.group != sample.group], random.Random(2)):
             lengths.append(len(answer.text) / own)
             scores.append(answer.score)
     assert abs(np.corrcoef(lengths, scores)[0, 1]) < 0.35

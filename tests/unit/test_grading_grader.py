@@ -23,6 +23,7 @@ from grading.guard import guard
 from grading.head import DEFAULT_HEAD, Interval, Trees, load_head, trees_from_json, trees_to_json
 from grading.keypoints import align, evidence_for, key_points_of, references_of, windows_of
 from grading.metrics import grading_metrics
+from grading.scoring_by_features import FeatureScorer
 from grading.text import Part, clean, sentence_parts
 from grading.unpacking import file_sha256
 from tests.conftest_models import build_tiny_encoder
@@ -57,7 +58,7 @@ def encoder(tiny_encoder_folder: Path) -> Encoder:
 
 @pytest.fixture(scope="module")
 def grader(encoder: Encoder) -> Grader:
-    return Grader(encoder, load_head(DEFAULT_HEAD, encoder.version))
+    return Grader(FeatureScorer(encoder, load_head(DEFAULT_HEAD, encoder.version)))
 
 
 def test_settings_lead_to_a_grader_with_any_encoder(tiny_encoder_folder: Path) -> None:

@@ -1,0 +1,198 @@
+"""Fit the head of a reader on out-of-fold readings: signs → fraction, conformal interval, verdict thresholds.
+
+The readings come from readers that had not seen the question (``readings.jsonl`` of a run); the head is judged on
+questions that it has not seen either. Trees are grown by scikit-learn and exported as plain numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finetune.head_fitting import exported_tree
+from grading.answer_signs import SIGNS
+from grading.domain import Verdict
+from grading.head import Interval, Trees, trees_to_json
+from grading.reading_model import SCHEMA_VERSION
+
+FOLDS = 8
+_SHAPE: dict[str, Any] = {"n_estimators": 100, "max_leaf_nodes": 128, "min_samples_leaf": 6, "max_features": 0.5}
+_MADE_UP_WEIGHT = 0.03
+_TRIED_WEIGHT = 0.15
+_TRIED = frozenset(
+    (
+        "key_points",
+        "terse_key_points",
+        "reference",
+        "reference_plain",
+        "reference_and_filler",
+        "reordered_reference",
+        "other_question",
+        "filler",
+        "shuffled_words",
+        "word_salad",
+    )
+)
+"""Answers that no student writes often and that every grader is tried with: the points themselves, another answer."""
+_EDGES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
+_COVERAGE = 0.9
+_CLOSE = 0.15
+_FEWEST = 40
+_PARTIAL_BAND = 0.25
+
+Rows = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HeadRow:
+    """One answer: its ``signs`` ``[len(SIGNS)]``, the tutor's ``score``; ``weight`` of its source.
+
+    ``said`` and ``contradicted`` are the probabilities of each key point, ``verdicts`` the true ones, empty where only
+    the score is known.
+    """
+
+    group: str
+    source: str
+    kind: str
+    is_made_up: bool
+    weight: float
+    score: float
+    signs: Rows
+    said: Rows
+    contradicted: Rows
+    verdicts: tuple[Verdict, ...]
+
+
+def fit_head(rows: Sequence[HeadRow], seed: int) -> tuple[dict[str, Any], Rows]:
+    """The content of ``head.json`` and the cross-validated fraction of each row.
+
+    Intervals and thresholds come from the cross-validated fractions of real answers.
+    """
+    fractions = cross_validated(rows, seed)
+    curve = calibration_curve(rows, fractions)
+    fractions = np.interp(fractions, *curve)
+    model = _grown(rows, seed)
+    head = {
+        "schema_version": SCHEMA_VERSION,
+        "fraction": trees_to_json(_exported(model)),
+        "curve": {"from": list(curve[0]), "to": list(curve[1])},
+        "interval": _as_lists(conformal_interval(rows, fractions)),
+        "verdicts": verdict_thresholds(rows),
+    }
+    return head, fractions
+
+
+def cross_validated(rows: Sequence[HeadRow], seed: int) -> Rows:
+    """The fraction of each row by trees that have not seen its question."""
+    from sklearn.model_selection import GroupKFold
+
+    signs = np.stack([row.signs for row in rows])
+    fractions = np.zeros(len(rows))
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
+    for train, test in folds.split(signs, groups=[row.group for row in rows]):
+        fractions[test] = _grown([rows[index] for index in train], seed).predict(signs[test])
+    return np.clip(fractions, 0, 1)
+
+
+def calibration_curve(rows: Sequence[HeadRow], fractions: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """A rising curve from the forest's mean, which shuns both ends of the scale, to the score; 21 points.
+
+    Isotonic (Zadrozny and Elkan 2002), averaged over neighbours: a step would part two nearly equal answers.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = IsotonicRegression(out_of_bounds="clip", y_min=0, y_max=1).fit(
+        fractions, [row.score for row in rows], sample_weight=_weights(rows)
+    )
+    grid = np.linspace(0, 1, 21)
+    smooth = [float(fitted.predict(np.clip(np.linspace(at - 0.04, at + 0.04, 9), 0, 1)).mean()) for at in grid]
+    return tuple(round(float(at), 4) for at in grid), tuple(round(to, 4) for to in smooth)
+
+
+def conformal_interval(rows: Sequence[HeadRow], fractions: Rows) -> Interval:
+    """Half-widths that hold 90 % of the out-of-fold errors of real answers, each source by its weight."""
+    real = [index for index, row in enumerate(rows) if not row.is_made_up]
+    predicted = fractions[real]
+    errors = np.abs(predicted - np.array([rows[index].score for index in real]))
+    weights = np.array([rows[index].weight for index in real])
+    parts = np.searchsorted(_EDGES, predicted)
+    widths: list[float] = []
+    confidences: list[float] = []
+    for part in range(len(_EDGES) + 1):
+        own = parts == part
+        own = own if own.sum() >= _FEWEST else np.ones(len(parts), bool)
+        widths.append(round(_quantile(errors[own], weights[own], _COVERAGE), 4))
+        confidences.append(round(float(np.average(errors[own] <= _CLOSE, weights=weights[own])), 4))
+    return Interval(edges=_EDGES, half_widths=tuple(widths), confidences=tuple(confidences))
+
+
+def verdict_thresholds(rows: Sequence[HeadRow]) -> dict[str, float]:
+    """The thresholds with the most verdicts right, covered points and others weighing the same in each step."""
+    points = [
+        (said, contradicted, verdict)
+        for row in rows
+        if row.verdicts and not row.is_made_up
+        for said, contradicted, verdict in zip(row.said, row.contradicted, row.verdicts, strict=True)
+    ]
+    if not points:
+        return {"covered_from": 0.65, "partial_from": 0.35, "contradicted_from": 0.5}
+    said = np.array([point[0] for point in points])
+    contradicted = np.array([point[1] for point in points])
+    truth = np.array([point[2].value for point in points])
+    grid = np.round(np.arange(0.2, 0.85, 0.05), 2)
+    covered = max(grid, key=lambda at: _balanced(said >= at, truth == Verdict.COVERED))
+    partial = max(
+        [at for at in grid if at <= covered - _PARTIAL_BAND] or [covered / 2],
+        key=lambda at: _balanced(said >= at, np.isin(truth, [Verdict.COVERED, Verdict.PARTIAL])),
+    )
+    unsaid = said < covered
+    wrong = max(grid, key=lambda at: _balanced(contradicted[unsaid] >= at, truth[unsaid] == Verdict.CONTRADICTED))
+    return {"covered_from": float(covered), "partial_from": float(partial), "contradicted_from": float(wrong)}
+
+
+def _grown(rows: Sequence[HeadRow], seed: int) -> Any:  # noqa: ANN401 - scikit-learn has no types
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    return ExtraTreesRegressor(**_SHAPE, random_state=seed).fit(
+        np.stack([row.signs for row in rows]), [row.score for row in rows], sample_weight=_weights(rows)
+    )
+
+
+def _weights(rows: Sequence[HeadRow]) -> Rows:
+    return np.array([row.weight * (_made_up_weight(row.kind) if row.is_made_up else 1.0) for row in rows])
+
+
+def _made_up_weight(kind: str) -> float:
+    return _TRIED_WEIGHT if kind in _TRIED else _MADE_UP_WEIGHT
+
+
+def _exported(forest: Any) -> Trees:  # noqa: ANN401 - scikit-learn has no types
+    """A forest gives the mean of its trees."""
+    trees = tuple(exported_tree(estimator.tree_) for estimator in forest.estimators_)
+    return Trees(features=SIGNS, base=0.0, rate=1 / len(trees), trees=trees)
+
+
+def _quantile(values: Rows, weights: Rows, share: float) -> float:
+    """The smallest value that so large a share of the weight is not above, one value more for the unseen one."""
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order]) / (weights.sum() + weights.mean())
+    return float(values[order][min(int(np.searchsorted(reached, share)), len(values) - 1)])
+
+
+def _balanced(given: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:
+    """The mean of the shares right among those wanted and among the others."""
+    if wanted.all() or not wanted.any():
+        return 0.0
+    return float((given[wanted].mean() + (~given[~wanted]).mean()) / 2)
+
+
+def _as_lists(interval: Interval) -> dict[str, list[float]]:
+    return {
+        "edges": list(interval.edges),
+        "half_widths": list(interval.half_widths),
+        "confidences": list(interval.confidences),
+    }

@@ -1,0 +1,90 @@
+"""A trained reader on disk: adapter of the encoder, reader, calibrated head; arrays and JSON, no pickle.
+
+::
+
+    grader/
+    ├── adapter/            LoRA of the encoder (peft); absent where the encoder stayed frozen
+    ├── reader.safetensors  weights of grading.reader
+    ├── head.json           signs → fraction, interval, thresholds of the verdicts
+    ├── card.md             on what, how, how good, where not to use it
+    └── manifest.json       encoder, layers, digests of all the others
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from grading.answer_signs import SIGNS
+from grading.errors import HeadBroken
+from grading.head import Interval, Trees, trees_from_json
+from grading.reader import Reader
+from grading.scoring import Thresholds
+from grading.unpacking import file_sha256, read_manifest
+
+SCHEMA_VERSION = 1
+DEFAULT_MODEL = Path(__file__).parent / "graders" / "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadingModel:
+    """A reader with its head. ``encoder_name`` is the setting it was trained with, ``encoder_version`` that encoder's.
+
+    ``layers`` None for all of them; ``adapter`` None without one; ``digest`` of the manifest.
+    """
+
+    encoder_name: str
+    encoder_version: str
+    layers: int | None
+    adapter: Path | None
+    reader: Reader
+    trees: Trees
+    curve: tuple[tuple[float, ...], tuple[float, ...]]
+    interval: Interval
+    thresholds: Thresholds
+    digest: str
+
+    def fraction(self, row: NDArray[np.float64]) -> float:
+        """The fraction of the points, 0..1, for one row of signs."""
+        return float(np.clip(np.interp(self.trees(row[None, :], SIGNS)[0], *self.curve), 0.0, 1.0))
+
+
+@cache
+def load_reading_model(folder: Path) -> ReadingModel:
+    """The model in ``folder``; :class:`HeadBroken` when a digest does not fit the manifest or the format is another."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise HeadBroken(f"{folder} holds no grader: manifest.json is missing. Train it again, or reinstall mlquiz.")
+    for name, digest in manifest["files"].items():
+        path = folder / name
+        if not path.is_file() or file_sha256(path) != digest:
+            raise HeadBroken(f"{path} does not have the digest of its manifest. Train it again, or reinstall mlquiz.")
+    try:
+        return _model(folder, manifest, json.loads((folder / "head.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HeadBroken(f"{folder} is not of a format that this version reads ({error!r}). Train it again.") from error
+
+
+def _model(folder: Path, manifest: dict[str, Any], head: dict[str, Any]) -> ReadingModel:
+    if manifest["schema_version"] != SCHEMA_VERSION or head["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"schema versions {manifest['schema_version']} and {head['schema_version']}")
+    adapter = folder / "adapter"
+    return ReadingModel(
+        encoder_name=manifest["encoder"]["name"],
+        encoder_version=manifest["encoder"]["version"],
+        layers=manifest["encoder"]["layers"],
+        adapter=adapter if adapter.is_dir() else None,
+        reader=Reader(load_file(folder / "reader.safetensors")),
+        trees=trees_from_json(head["fraction"], SIGNS),
+        curve=(tuple(head["curve"]["from"]), tuple(head["curve"]["to"])),
+        interval=Interval(**{key: tuple(value) for key, value in head["interval"].items()}),
+        thresholds=Thresholds(**head["verdicts"]),
+        digest=file_sha256(folder / "manifest.json")[:16],
+    )

@@ -1,0 +1,171 @@
+"""Score answers by reading them token by token against key points and model answers: the way of the shipped model.
+
+::
+
+    answer ──encoder, once──▶ token states ──reader──▶ said / contradicted of each key point and model answer
+                                                          └──signs──head──▶ fraction
+
+Key points and model answers are read with the question before them and kept, so that an answer costs one pass.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grading.answer_signs import CountedSigns, ReadLogits, sigmoid
+from grading.domain import KeyPoint, Question
+from grading.encoder import Encoder
+from grading.guard import GuardedAnswer
+from grading.keypoints import key_points_of, references_of
+from grading.reader import Prepared, Reading
+from grading.reading_model import ReadingModel
+from grading.scoring import Scored
+from grading.text import Part, clause_parts
+from grading.token_states import TokenStates
+
+_KEPT_QUESTIONS = 256
+_CLAUSE_SHARE = 0.7
+"""A clause is shown in place of its sentence when so much of the attention to the sentence lies on it."""
+_OFF_TOPIC_BELOW = 0.1
+_LOUD_LETTERS, _LOUD_SHARE = 20, 0.8
+
+
+class ReadingScorer:
+    """One loaded encoder with the reader that was trained for it. Not safe for several threads at once."""
+
+    def __init__(self, encoder: Encoder, model: ReadingModel) -> None:
+        """Take what :func:`grading.grader.load_grader` loads."""
+        self.encoder = encoder
+        self.model = model
+        self.interval = model.interval
+        self.thresholds = model.thresholds
+        self.versions: Mapping[str, str] = {
+            "encoder": f"{encoder.name}@{encoder.version}",
+            "head": f"reader@{model.digest}",
+        }
+        self._questions: OrderedDict[Question, ReadQuestion] = OrderedDict()
+
+    def question(self, question: Question) -> ReadQuestion:
+        """Read prompt, key points and model answers, or find what was read of them before."""
+        if question not in self._questions:
+            self._questions[question] = ReadQuestion(question, self)
+            while len(self._questions) > _KEPT_QUESTIONS:
+                self._questions.popitem(last=False)
+        self._questions.move_to_end(question)
+        return self._questions[question]
+
+
+class ReadQuestion:
+    """A question whose key points and model answers were read."""
+
+    def __init__(self, question: Question, scorer: ReadingScorer) -> None:
+        self.points: tuple[KeyPoint, ...] = key_points_of(question)
+        self._scorer = scorer
+        self._reader = scorer.model.reader
+        self._points = self._read(question.prompt, [point.text for point in self.points])
+        self._references = self._read(question.prompt, references_of(question))
+        self._signs = CountedSigns(question)
+
+    def score(self, answer: GuardedAnswer) -> Scored:
+        """One pass of the encoder over the answer, one reading a key point and model answer."""
+        (states,) = self._scorer.encoder.read([_calm(answer.text)])
+        prepared = self._reader.prepare(states)
+        of_points = [self._reader.read(point, prepared) for point in self._points]
+        of_references = [self._reader.read(reference, prepared) for reference in self._references]
+        logits = ReadLogits(
+            point_said=np.array([reading.said for reading in of_points]),
+            point_contradicted=np.array([reading.contradicted for reading in of_points]),
+            reference_said=np.array([reading.said for reading in of_references]),
+            reference_contradicted=np.array([reading.contradicted for reading in of_references]),
+        )
+        fraction = self._scorer.model.fraction(self._signs.row(answer.text, logits))
+        coverages, contradictions = sigmoid(logits.point_said), sigmoid(logits.point_contradicted)
+        windows, similarities = self._evidence(answer, states, of_points)
+        nothing = max(float(coverages.max()), float(contradictions.max()), fraction)
+        return Scored(
+            fraction=fraction,
+            coverages=coverages,
+            contradictions=contradictions,
+            windows=windows,
+            similarities=similarities,
+            is_off_topic=nothing < _OFF_TOPIC_BELOW,
+        )
+
+    def full(self, answer: GuardedAnswer) -> Scored:
+        """All points said, whatever the model makes of it: the evidence is still the nearest stretch."""
+        scored = self.score(answer)
+        return Scored(
+            fraction=1.0,
+            coverages=np.ones(len(self.points)),
+            contradictions=np.zeros(len(self.points)),
+            windows=scored.windows,
+            similarities=scored.similarities,
+            is_off_topic=False,
+        )
+
+    def _read(self, prompt: str, texts: Sequence[str]) -> list[Prepared]:
+        states = self._scorer.encoder.read(texts, context=[prompt] * len(texts), remember=True)
+        return [self._reader.prepare(each) for each in states]
+
+    def _evidence(
+        self, answer: GuardedAnswer, states: TokenStates, readings: Sequence[Reading]
+    ) -> tuple[tuple[Part, ...], NDArray[np.float64]]:
+        """For each point the sentence, or a clause of it, that was looked at most, and its cosine with the point."""
+        places = _places(answer.parts)
+        windows: list[Part] = []
+        similarities: list[float] = []
+        for point, reading in zip(self._points, readings, strict=True):
+            attention = np.where(states.is_content, reading.attention, 0.0)
+            part, start = max(places, key=lambda place: _looked_at(attention, states, place[1], place[0]))
+            window = _clause_of(part, start, attention, states)
+            windows.append(window)
+            offset = start + part.text.find(window.text) if window is not part else start
+            inside = _inside(states, offset, offset + len(window.text))
+            rows = states.states[inside] if inside.any() else states.states
+            similarities.append(_cosine(rows.mean(axis=0), point.mean))
+        return tuple(windows), np.array(similarities)
+
+
+def _calm(text: str) -> str:
+    """Text that was typed with the caps lock on in small letters, as the encoder was trained with; else unchanged."""
+    letters = [character for character in text if character.isascii() and character.isalpha()]
+    lowered = text.lower()
+    is_loud = len(letters) >= _LOUD_LETTERS and sum(map(str.isupper, letters)) > _LOUD_SHARE * len(letters)
+    return lowered if is_loud and len(lowered) == len(text) else text
+
+
+def _places(parts: Sequence[Part]) -> list[tuple[Part, int]]:
+    """The sentences of a guarded answer with their places in its joined text."""
+    places: list[tuple[Part, int]] = []
+    start = 0
+    for part in parts:
+        places.append((part, start))
+        start += len(part.text) + 1
+    return places
+
+
+def _inside(states: TokenStates, start: int, end: int) -> NDArray[np.bool_]:
+    middles = states.spans.mean(axis=1)
+    return states.is_content & (start <= middles) & (middles < end)
+
+
+def _looked_at(attention: NDArray[np.float64], states: TokenStates, start: int, part: Part) -> float:
+    return float(attention[_inside(states, start, start + len(part.text))].sum())
+
+
+def _clause_of(part: Part, start: int, attention: NDArray[np.float64], states: TokenStates) -> Part:
+    """The clause of a sentence that nearly all of the attention lies on, if there is one."""
+    whole = _looked_at(attention, states, start, part)
+    for clause in clause_parts(part):
+        offset = part.text.find(clause.text)
+        if offset >= 0 and _looked_at(attention, states, start + offset, clause) >= _CLAUSE_SHARE * whole > 0:
+            return clause
+    return part
+
+
+def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    return float(one @ other / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-12))
