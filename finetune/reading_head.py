@@ -6,6 +6,7 @@ questions that it has not seen either. Trees are grown by scikit-learn and expor
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -114,11 +115,15 @@ def calibration_curve(rows: Sequence[HeadRow], fractions: Rows) -> tuple[tuple[f
 
 
 def conformal_interval(rows: Sequence[HeadRow], fractions: Rows) -> Interval:
-    """Half-widths that hold 90 % of the out-of-fold errors of real answers, each source by its weight."""
+    """Half-widths that hold 90 % of the out-of-fold errors of real answers.
+
+    Each source weighs the same, however large it is: a new course may be like any of them.
+    """
     real = [index for index, row in enumerate(rows) if not row.is_made_up]
     predicted = fractions[real]
     errors = np.abs(predicted - np.array([rows[index].score for index in real]))
-    weights = np.array([rows[index].weight for index in real])
+    sources = Counter(rows[index].source for index in real)
+    weights = np.array([len(real) / sources[rows[index].source] for index in real])
     parts = np.searchsorted(_EDGES, predicted)
     widths: list[float] = []
     confidences: list[float] = []

@@ -93,6 +93,11 @@ class CountedSigns:
         )
         return np.array([*read, *self._counted(answer), float(self._is_korean)])
 
+    def known_share(self, answer: str) -> float:
+        """The share of the answer's terms that question, model answers or key points have too."""
+        own = set(terms(answer))
+        return _share(own & self._known_terms, own)
+
     def _counted(self, answer: str) -> tuple[float, ...]:
         """Against the model answer that has most of its trigrams in the answer."""
         own_ngrams, own_terms = ngrams(answer), set(terms(answer))

@@ -23,6 +23,9 @@ from grading.unpacking import Progress, is_intact
 
 Backend = Literal["auto", "torch", "onnx"]
 
+_UNPACKED = 0.3
+"""How much of the work is done once the encoder is unpacked; the export takes longer."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -67,14 +70,21 @@ def exported_folder(
         raise ModelMissing("onnxruntime is not installed: pip install 'mlquiz[onnx]'.")
     if adapter is not None and not (adapter / "adapter_config.json").is_file():
         raise ModelMissing(f"{adapter} holds no adapter: adapter_config.json is missing.")
-    source = _local_folder(encoder_folder(name, models_path, progress))
+    source = _local_folder(encoder_folder(name, models_path, share_of(progress, 0.0, _UNPACKED)))
     digest = export_digest(source, name, layers=layers, adapter=adapter)
     target = models_path.absolute() / f"{short_name(name)}-onnx-{digest[:12]}"
     if not is_intact(target, digest):
-        _export_in_child(source, target, name, layers, adapter, progress)
+        _export_in_child(source, target, name, layers, adapter, share_of(progress, _UNPACKED, 1.0))
         if not is_intact(target, digest):
             raise ModelBroken(f"{target} is not intact right after it was made: look at the disk.")
     return target
+
+
+def share_of(progress: Progress | None, start: float, end: float) -> Progress | None:
+    """The progress of one of two steps: a bar must not fall back to nothing between them."""
+    if progress is None:
+        return None
+    return lambda share, text: progress(start + share * (end - start), text)
 
 
 def _local_folder(folder_or_id: str) -> Path:

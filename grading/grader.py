@@ -12,17 +12,19 @@ for an encoder, and :mod:`grading.scoring_by_features` for any other encoder.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grading.domain import Assessment, Flag, KeyPoint, KeyPointVerdict, Question, Verdict
 from grading.encoder import Encoder
-from grading.encoder_loading import load_encoder
+from grading.encoder_loading import exported_folder, load_encoder, share_of
 from grading.guard import GuardedAnswer, guard
 from grading.head import DEFAULT_HEAD, load_head
 from grading.keypoints import evidence_for, key_points_of
 from grading.models import encoder_folder
-from grading.reading_model import DEFAULT_MODEL, load_reading_model
+from grading.reading_model import DEFAULT_MODEL, ReadingModel, load_reading_model
 from grading.scoring import Scored, Scorer, Thresholds
 from grading.scoring_by_features import FeatureScorer
 from grading.scoring_by_reading import ReadingScorer
@@ -111,16 +113,40 @@ def grader_from(model: str, models_path: Path, folder: Path | None = None, progr
     head: it relies on words and polarity first and on rescaled cosines second. ``mlquiz train grader`` makes a folder
     for any encoder.
     """
-    own = folder or DEFAULT_MODEL
-    if (own / "reader.safetensors").is_file():
-        trained = load_reading_model(own)
-        if folder is not None or trained.encoder_name == model:
-            encoder = load_encoder(
-                model, models_path, layers=trained.layers, adapter=trained.adapter, progress=progress
-            )
-            return Grader(ReadingScorer(encoder, trained))
+    trained = _reading_model_for(model, folder)
+    if trained is not None:
+        encoder = load_encoder(model, models_path, layers=trained.layers, adapter=trained.adapter, progress=progress)
+        plain = partial(load_encoder, model, models_path, layers=trained.layers) if trained.adapter else None
+        return Grader(ReadingScorer(encoder, trained, plain))
     encoder = Encoder(encoder_folder(model, models_path, progress), name=model)
     return Grader(FeatureScorer(encoder, load_head(folder or DEFAULT_HEAD, encoder.version)))
+
+
+def prepare_grader(settings: Settings, progress: Progress | None = None) -> None:
+    """Unpack and export what :func:`load_grader` loads, so that the workers find it ready (a minute the first time)."""
+    trained = _reading_model_for(settings.grader_model, None)
+    if trained is None or find_spec("onnxruntime") is None:
+        encoder_folder(settings.grader_model, settings.models_path, progress)
+        return
+    # With what it learned for reading, and as it was published.
+    adapters = dict.fromkeys((trained.adapter, None))
+    for step, adapter in enumerate(adapters):
+        exported_folder(
+            settings.grader_model,
+            settings.models_path,
+            layers=trained.layers,
+            adapter=adapter,
+            progress=share_of(progress, step / len(adapters), (step + 1) / len(adapters)),
+        )
+
+
+def _reading_model_for(model: str, folder: Path | None) -> ReadingModel | None:
+    """The trained reader in ``folder``, or the shipped one if it was trained for this encoder."""
+    own = folder or DEFAULT_MODEL
+    if not (own / "reader.safetensors").is_file():
+        return None
+    trained = load_reading_model(own)
+    return trained if folder is not None or trained.encoder_name == model else None
 
 
 def _verdict(

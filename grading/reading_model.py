@@ -33,6 +33,14 @@ SCHEMA_VERSION = 1
 DEFAULT_MODEL = Path(__file__).parent / "graders" / "default"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """When an answer is about something else: its share of known words and its plain cosine are below these."""
+
+    known_below: float
+    cosine_below: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadingModel:
     """A reader with its head. ``encoder_name`` is the setting it was trained with, ``encoder_version`` that encoder's.
@@ -50,6 +58,7 @@ class ReadingModel:
     interval: Interval
     thresholds: Thresholds
     digest: str
+    elsewhere: Elsewhere | None = None
 
     def fraction(self, row: NDArray[np.float64]) -> float:
         """The fraction of the points, 0..1, for one row of signs."""
@@ -87,4 +96,5 @@ def _model(folder: Path, manifest: dict[str, Any], head: dict[str, Any]) -> Read
         interval=Interval(**{key: tuple(value) for key, value in head["interval"].items()}),
         thresholds=Thresholds(**head["verdicts"]),
         digest=file_sha256(folder / "manifest.json")[:16],
+        elsewhere=Elsewhere(**head["elsewhere"]) if "elsewhere" in head else None,
     )

@@ -11,7 +11,8 @@ Key points and model answers are read with the question before them and kept, so
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +38,14 @@ _LOUD_LETTERS, _LOUD_SHARE = 20, 0.8
 class ReadingScorer:
     """One loaded encoder with the reader that was trained for it. Not safe for several threads at once."""
 
-    def __init__(self, encoder: Encoder, model: ReadingModel) -> None:
-        """Take what :func:`grading.grader.load_grader` loads."""
+    def __init__(self, encoder: Encoder, model: ReadingModel, load_plain: Callable[[], Encoder] | None = None) -> None:
+        """Take what :func:`grading.grader.load_grader` loads.
+
+        ``load_plain`` loads the encoder as it was published, when it is first needed; None: ``encoder`` is that.
+        """
         self.encoder = encoder
         self.model = model
+        self._load_plain = load_plain
         self.interval = model.interval
         self.thresholds = model.thresholds
         self.versions: Mapping[str, str] = {
@@ -48,6 +53,11 @@ class ReadingScorer:
             "head": f"reader@{model.digest}",
         }
         self._questions: OrderedDict[Question, ReadQuestion] = OrderedDict()
+
+    @cached_property
+    def plain_encoder(self) -> Encoder:
+        """The encoder without what it learned here: only that one knows what lies outside of the subject."""
+        return self.encoder if self._load_plain is None else self._load_plain()
 
     def question(self, question: Question) -> ReadQuestion:
         """Read prompt, key points and model answers, or find what was read of them before."""
@@ -69,6 +79,8 @@ class ReadQuestion:
         self._points = self._read(question.prompt, [point.text for point in self.points])
         self._references = self._read(question.prompt, references_of(question))
         self._signs = CountedSigns(question)
+        self._prompt = question.prompt
+        self._reference_texts = references_of(question)
 
     def score(self, answer: GuardedAnswer) -> Scored:
         """One pass of the encoder over the answer, one reading a key point and model answer."""
@@ -85,6 +97,8 @@ class ReadQuestion:
         fraction = self._scorer.model.fraction(self._signs.row(answer.text, logits))
         coverages, contradictions = sigmoid(logits.point_said), sigmoid(logits.point_contradicted)
         windows, similarities = self._evidence(answer, states, of_points)
+        if self._is_elsewhere(answer):
+            fraction, coverages, contradictions = 0.0, np.zeros_like(coverages), np.zeros_like(contradictions)
         nothing = max(float(coverages.max()), float(contradictions.max()), fraction)
         return Scored(
             fraction=fraction,
@@ -106,6 +120,18 @@ class ReadQuestion:
             similarities=scored.similarities,
             is_off_topic=False,
         )
+
+    def _is_elsewhere(self, answer: GuardedAnswer) -> bool:
+        """Whether the answer is about something else altogether: the reader has only ever seen its own subject.
+
+        Both must say so, words and pretrained similarity: a right answer in words of its own shares few of them.
+        """
+        limits = self._scorer.model.elsewhere
+        if limits is None or self._signs.known_share(answer.text) >= limits.known_below:
+            return False
+        encoder = self._scorer.plain_encoder
+        asked = encoder.encode([self._prompt, *self._reference_texts], remember=True)
+        return bool((asked @ encoder.encode([answer.text])[0]).max() < limits.cosine_below)
 
     def _read(self, prompt: str, texts: Sequence[str]) -> list[Prepared]:
         states = self._scorer.encoder.read(texts, context=[prompt] * len(texts), remember=True)

@@ -108,12 +108,12 @@ def _broker(url: str) -> str:
 
 
 def _encoder(settings: Settings) -> str:
-    from grading.encoder import Encoder
-    from grading.models import encoder_folder
+    from grading.domain import Question
+    from grading.grader import load_grader
 
-    encoder = Encoder(encoder_folder(settings.grader_model, settings.models_path))
-    vector = encoder.encode(["Is this model awake?"])
-    return f"{settings.grader_model}, {vector.shape[1]} dimensions"
+    grader = load_grader(settings)
+    grader.assess(Question(prompt="Is this model awake?", model_answers=("Yes, it is awake.",)), ["It is, I think."])
+    return f"{settings.grader_model}, {grader.versions['head']}"
 
 
 def _explainer(settings: Settings) -> str:

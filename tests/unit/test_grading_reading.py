@@ -1,0 +1,175 @@
+"""Scoring by reading, with a tiny random encoder and reader: evidence, determinism, files; not how good it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finetune.reader_network import ReaderNetwork
+from grading.answer_signs import SIGNS, CountedSigns, ReadLogits, sigmoid
+from grading.domain import Flag, KeyPoint, Question, Verdict
+from grading.encoder import Encoder
+from grading.errors import HeadBroken
+from grading.grader import Grader
+from grading.head import Interval, Trees
+from grading.metrics import length_correlation, risk_coverage, weighted_rmse
+from grading.reader import Reader
+from grading.reading_model import DEFAULT_MODEL, ReadingModel, load_reading_model
+from grading.scoring import Thresholds
+from grading.scoring_by_reading import ReadingScorer
+
+QUESTION = Question(
+    prompt="What does dropout do in training, and what happens at prediction time?",
+    model_answers=(
+        "Dropout sets random activations to zero in each training step. At prediction time all units are used.",
+    ),
+    key_points=(
+        KeyPoint(position=0, name="in training", text="Random units are set to zero in training.", weight=2),
+        KeyPoint(position=1, name="at prediction time", text="At prediction time all units are used."),
+    ),
+)
+LOGITS = ReadLogits(
+    point_said=np.array([2.0, -2.0]),
+    point_contradicted=np.array([-3.0, 1.0]),
+    reference_said=np.array([0.5]),
+    reference_contradicted=np.array([-1.0]),
+)
+
+
+@pytest.fixture(scope="module")
+def grader(tiny_encoder_folder: Path) -> Grader:
+    import torch
+
+    torch.manual_seed(3)
+    encoder = Encoder(tiny_encoder_folder)
+    weights = {name: value.numpy() for name, value in ReaderNetwork(encoder.dimension).state_dict().items()}
+    model = ReadingModel(
+        encoder_name="tiny",
+        encoder_version=encoder.version,
+        layers=None,
+        adapter=None,
+        reader=Reader(weights),
+        trees=Trees(features=SIGNS, base=0.4, rate=1.0, trees=()),
+        curve=((0.0, 1.0), (0.0, 1.0)),
+        interval=Interval(edges=(0.5,), half_widths=(0.2, 0.3), confidences=(0.6, 0.7)),
+        thresholds=Thresholds(covered_from=0.0, partial_from=0.0, contradicted_from=1.1),
+        digest="0123",
+    )
+    return Grader(ReadingScorer(encoder, model))
+
+
+def signs_of(answer: str, question: Question = QUESTION) -> dict[str, float]:
+    return dict(zip(SIGNS, CountedSigns(question).row(answer, LOGITS).tolist(), strict=True))
+
+
+def test_evidence_is_a_stretch_of_what_the_student_wrote(grader: Grader) -> None:
+    answer = "First,  units are   dropped at random. Then, when it predicts, everything is there again!"
+    [assessment] = grader.assess(QUESTION, [answer])
+    written = " ".join(answer.split())
+    for verdict in assessment.verdicts:
+        assert verdict.verdict is Verdict.COVERED
+        assert verdict.evidence is not None
+        assert verdict.evidence in written
+
+
+def test_what_stands_beside_an_answer_does_not_move_it(grader: Grader) -> None:
+    answers = ["units are dropped at random", "all units are used when it predicts", "it rains"]
+    together = grader.assess(QUESTION, answers)
+    assert together == [grader.assess(QUESTION, [answer])[0] for answer in answers]
+    assert [each.fraction for each in together] == [0.4, 0.4, 0.4]
+    assert (together[0].low, together[0].high, together[0].confidence) == (0.2, 0.6, 0.6)
+
+
+def test_the_model_answer_alone_is_full_and_with_something_beside_it_is_read(grader: Grader) -> None:
+    model_answer = QUESTION.model_answers[0]
+    wrong = "Besides, dropout is what happens when students leave the course before the exam."
+    alone, beside = grader.assess(QUESTION, [model_answer, f"{model_answer} {wrong}"])
+    assert alone.fraction == 1.0
+    assert Flag.MODEL_ANSWER_PASTED in alone.flags
+    assert beside.fraction == 0.4
+
+
+def test_a_long_answer_is_read_whole(grader: Grader) -> None:
+    answer = " ".join(f"Sentence number {number} says nothing at all." for number in range(60))
+    [assessment] = grader.assess(QUESTION, [f"{answer} In the end all units are used."])
+    assert assessment.fraction == 0.4
+
+
+def test_signs_are_the_readers_and_counted_in_the_words() -> None:
+    signs = signs_of("Random units are set to zero in training.")
+    weighted = (2 * sigmoid(np.array([2.0]))[0] + sigmoid(np.array([-2.0]))[0]) / 3
+    assert signs["reference_said"] == 0.5
+    assert signs["points_said"] == pytest.approx(np.log(weighted / (1 - weighted)))
+    assert signs["least_said"] == pytest.approx(-2.0)
+    assert signs["most_contradicted"] == pytest.approx(1.0)
+    assert (signs["has_key_points"], signs["points"], signs["is_korean"]) == (1.0, 2.0, 0.0)
+
+
+def test_a_salad_of_the_right_words_has_no_order() -> None:
+    right = signs_of("At prediction time all units are used.")
+    salad = signs_of("used all prediction units at time are random step zero activations")
+    assert right["order"] > 0.9 > 0.5 > salad["order"]
+    assert salad["recall_terms"] > 0.5
+
+
+def test_foreign_words_and_opposites_are_counted() -> None:
+    assert signs_of("My sister bought bread at the market.")["new_terms"] > 0.9
+    assert signs_of("Dropout never sets activations to zero in a training step.")["negations"] > 0
+
+
+def test_the_shipped_model_is_whole_small_and_has_a_card() -> None:
+    model = load_reading_model(DEFAULT_MODEL)
+    files = [path for path in DEFAULT_MODEL.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".json", ".md", ".safetensors"}
+    assert sum(path.stat().st_size for path in files) < 6_000_000
+    assert "Known limits" in (DEFAULT_MODEL / "card.md").read_text(encoding="utf-8")
+    assert model.adapter is not None
+    assert model.encoder_name == "bundled:multilingual-e5-small"
+    assert 0 < model.thresholds.partial_from < model.thresholds.covered_from < 1
+    assert list(model.curve[1]) == sorted(model.curve[1])
+
+
+@pytest.mark.parametrize("name", ["reader.safetensors", "head.json", "card.md", "adapter/adapter_config.json"])
+def test_a_file_that_was_changed_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "grader"
+    shutil.copytree(DEFAULT_MODEL, folder)
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    with pytest.raises(HeadBroken, match=name):
+        load_reading_model(folder)
+
+
+def test_a_folder_of_another_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HeadBroken, match=r"manifest\.json is missing"):
+        load_reading_model(tmp_path)
+    folder = tmp_path / "grader"
+    shutil.copytree(DEFAULT_MODEL, folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 99}), encoding="utf-8")
+    with pytest.raises(HeadBroken, match="not of a format"):
+        load_reading_model(folder)
+
+
+def test_weighted_rmse_weighs_the_bins_alike() -> None:
+    true = np.array([0.0, 0.0, 0.0, 1.0])
+    assert weighted_rmse(np.array([0.0, 0.0, 0.0, 0.5]), true) == pytest.approx(np.sqrt(0.125))
+
+
+def test_the_correlation_with_length_comes_with_its_interval() -> None:
+    lengths = np.exp(np.arange(20.0))
+    r, (least, most) = length_correlation(np.arange(20.0), lengths)
+    assert r == pytest.approx(1.0)
+    assert least > 0.9
+    assert most <= 1.0
+    r, (least, most) = length_correlation(np.tile([0.1, -0.1], 10), lengths)
+    assert least < 0 < most
+    assert abs(r) < 0.2
+
+
+def test_risk_falls_when_a_person_takes_the_unsure_ones() -> None:
+    shares, errors = risk_coverage(np.array([0.1, 0.5, 0.1, 0.5]), np.array([0.9, 0.2, 0.9, 0.2]))
+    assert shares.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert errors == pytest.approx([0.1, 0.1, 0.7 / 3, 0.3])
