@@ -31,7 +31,7 @@ from finetune.made_up_answers import made_up_answers
 from grading.encoder import Encoder
 from grading.features import FEATURES, QuestionFeatures, answer_features
 from grading.guard import guard
-from grading.head import SCHEMA_VERSION, Interval, trees_to_json
+from grading.head import SCHEMA_VERSION, interval_to_json, trees_to_json
 from grading.keypoints import key_points_of
 from grading.unpacking import file_sha256
 
@@ -67,7 +67,7 @@ def train_head(
             "coverage": trees_to_json(fitted.coverage),
             "contradiction": trees_to_json(fitted.contradiction),
             "curve": {"from": curve[0], "to": curve[1]},
-            "interval": _interval_json(conformal_interval(answers, calibrated)),
+            "interval": interval_to_json(conformal_interval(answers, calibrated)),
         }
         metrics["portable" if name == "portable" else "own"] = metrics_by_kind(answers, calibrated)
         report(0.9 if name != "portable" else 1.0, "fitting")
@@ -136,11 +136,3 @@ def _with_features(graded: GradedQuestion, answers: Sequence[GradedAnswer], enco
         )
         for answer, kept in zip(answers, guarded, strict=True)
     ]
-
-
-def _interval_json(interval: Interval) -> dict[str, list[float]]:
-    return {
-        "edges": list(interval.edges),
-        "half_widths": list(interval.half_widths),
-        "confidences": list(interval.confidences),
-    }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from finetune.head_fitting import exported_tree
 from grading.answer_signs import SIGNS
 from grading.domain import Verdict
-from grading.head import Interval, Trees, trees_to_json
+from grading.head import Interval, Trees, interval_to_json, trees_to_json
 from grading.reading_model import SCHEMA_VERSION
 
 FOLDS = 8
@@ -81,7 +81,7 @@ def fit_head(rows: Sequence[HeadRow], seed: int) -> tuple[dict[str, Any], Rows]:
         "schema_version": SCHEMA_VERSION,
         "fraction": trees_to_json(_exported(model)),
         "curve": {"from": list(curve[0]), "to": list(curve[1])},
-        "interval": _as_lists(conformal_interval(rows, fractions)),
+        "interval": interval_to_json(conformal_interval(rows, fractions)),
         "verdicts": verdict_thresholds(rows),
     }
     return head, fractions
@@ -193,11 +193,3 @@ def _balanced(given: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:
     if wanted.all() or not wanted.any():
         return 0.0
     return float((given[wanted].mean() + (~given[~wanted]).mean()) / 2)
-
-
-def _as_lists(interval: Interval) -> dict[str, list[float]]:
-    return {
-        "edges": list(interval.edges),
-        "half_widths": list(interval.half_widths),
-        "confidences": list(interval.confidences),
-    }

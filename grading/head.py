@@ -168,6 +168,15 @@ def trees_to_json(trees: Trees) -> dict[str, Any]:
     }
 
 
+def interval_to_json(interval: Interval) -> dict[str, list[float]]:
+    """Plain lists, as ``Interval`` takes them back."""
+    return {
+        "edges": list(interval.edges),
+        "half_widths": list(interval.half_widths),
+        "confidences": list(interval.confidences),
+    }
+
+
 def _stacked(trees: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
     """The nodes of all trees as arrays ``[trees, most nodes]``, so that one step goes down all trees at once."""
     size = max((len(tree["left"]) for tree in trees), default=1)

@@ -11,7 +11,7 @@ Trained by :mod:`finetune.reader_network`, which does the same in torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,11 +171,6 @@ class Reader:
 
 
 _BLOCK_HEADS = 4
-
-
-def read_all(reader: Reader, points: Sequence[Prepared], answer: Prepared) -> list[Reading]:
-    """One reading of the answer for each text in ``points``."""
-    return [reader.read(point, answer) for point in points]
 
 
 def _normalised(rows: Array) -> Array:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -111,13 +112,11 @@ class ReadQuestion:
 
     def full(self, answer: GuardedAnswer) -> Scored:
         """All points said, whatever the model makes of it: the evidence is still the nearest stretch."""
-        scored = self.score(answer)
-        return Scored(
+        return replace(
+            self.score(answer),
             fraction=1.0,
             coverages=np.ones(len(self.points)),
             contradictions=np.zeros(len(self.points)),
-            windows=scored.windows,
-            similarities=scored.similarities,
             is_off_topic=False,
         )
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 
@@ -24,6 +22,7 @@ from grading.grader import load_grader
 from grading.models import adapter_folder, language_model_folder
 from grading.samples import SampleQuestion, load_samples
 from tests.benchmarks import grading_quality, grading_speed, launches
+from tests.benchmarks.fresh_process import in_a_fresh_process
 
 RUNS = 20
 
@@ -54,8 +53,8 @@ def web_process() -> dict[str, float]:
         "import time; began = time.perf_counter(); import psutil, torch;"
         "print(time.perf_counter() - began, psutil.Process().memory_info().rss / 2**20)"
     )
-    seconds, megabytes = _in_a_process(app)
-    torch_seconds, torch_megabytes = _in_a_process(torch)
+    seconds, megabytes = in_a_fresh_process(app)
+    torch_seconds, torch_megabytes = in_a_fresh_process(torch)
     return {
         "start_seconds": seconds,
         "memory_mb": megabytes,
@@ -128,16 +127,6 @@ def _seconds(work: Callable[[], object]) -> float:
         work()
         durations.append(time.perf_counter() - began)
     return statistics.median(durations)
-
-
-def _in_a_process(script: str) -> tuple[float, float]:
-    root = Path(__file__).parent.parent.parent
-    results = []
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=root)
-        seconds, megabytes = done.stdout.split()
-        results.append((float(seconds), float(megabytes)))
-    return min(results)
 
 
 if __name__ == "__main__":

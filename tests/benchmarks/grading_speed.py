@@ -7,8 +7,6 @@ Takes two to three minutes, and two more where the three exports are not there y
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,6 +17,7 @@ from grading.encoder import Encoder
 from grading.encoder_loading import exported_folder, load_encoder
 from grading.onnx_encoder import OnnxEncoder
 from grading.samples import load_samples
+from tests.benchmarks.fresh_process import in_a_fresh_process
 
 NAME = "bundled:multilingual-e5-small"
 THREADS = 2
@@ -153,24 +152,14 @@ def _start(folder: Path) -> dict[str, float]:
         "import time; began = time.perf_counter(); import sentence_transformers, psutil;"
         "print(time.perf_counter() - began, psutil.Process().memory_info().rss / 2**20)"
     )
-    seconds, megabytes = _in_a_process(reads)
-    torch_seconds, torch_megabytes = _in_a_process(imports)
+    seconds, megabytes = in_a_fresh_process(reads)
+    torch_seconds, torch_megabytes = in_a_fresh_process(imports)
     return {
         "fresh_process_seconds": seconds,
         "fresh_process_memory_mb": megabytes,
         "seconds_as_share_of_importing_sentence_transformers": seconds / torch_seconds,
         "memory_as_share_of_importing_sentence_transformers": megabytes / torch_megabytes,
     }
-
-
-def _in_a_process(script: str) -> tuple[float, float]:
-    root = Path(__file__).parent.parent.parent
-    results = []
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=root)
-        seconds, megabytes = done.stdout.split()
-        results.append((float(seconds), float(megabytes)))
-    return min(results)
 
 
 def _label(layers: int | None) -> str:
