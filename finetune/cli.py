@@ -181,12 +181,12 @@ def grader(
 
 
 def _graded_questions(files: tuple[Path, ...], without: tuple[str, ...], *, has_bank: bool) -> list[GradedQuestion]:
-    from finetune.bank import BankError
     from finetune.errors import DataUnreadable
-    from finetune.graded_questions import bank_questions, csv_questions, sample_questions
+    from finetune.graded_questions import bank_questions, contrast_questions, csv_questions, sample_questions
+    from finetune.yaml_files import BankError
 
     try:
-        banks = [*sample_questions(), *bank_questions()] if has_bank else []
+        banks = [*sample_questions(), *bank_questions(), *contrast_questions()] if has_bank else []
     except BankError as error:
         raise DataUnreadable(str(error)) from error
     return [*banks, *(question for path in files for question in csv_questions(path, without=without))]

@@ -1,4 +1,4 @@
-"""Questions with graded answers, from wherever they come: the two banks, and CSV files of tutors' scores.
+"""Questions with graded answers, wherever they come from: banks, contrast sets, and CSV files of tutors' scores.
 
 The trainers and benchmarks see only :class:`GradedQuestion`. Questions of a CSV file have no key points of their own;
 as in grading, the sentences of the model answer stand in for them, and the answers carry a score without verdicts.
@@ -7,30 +7,20 @@ as in grading, the sentences of the model answer stand in for them, and the answ
 from __future__ import annotations
 
 import csv
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.bank import VERDICTS, load_bank
+from finetune.composed_answers import composed_answers
+from finetune.contrasts import load_contrasts
 from finetune.errors import DataUnreadable
+from finetune.graded_answer import GradedAnswer
 from grading.answer_columns import COLUMNS, column_of
 from grading.domain import KeyPoint, Question, Verdict
 from grading.samples import load_samples
 from grading.text import language_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GradedAnswer:
-    """``score`` is a fraction 0..1; ``verdicts`` one a key point, empty where only the score is known.
-
-    ``kind`` says what the answer is an example of ('' for a student's); ``is_made_up`` tells rows made by rule.
-    """
-
-    text: str
-    score: float
-    verdicts: tuple[Verdict, ...] = ()
-    kind: str = ""
-    is_made_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +60,27 @@ def bank_questions() -> list[GradedQuestion]:
             ),
         )
         for (language, identifier), entry in load_bank().items()
+    ]
+
+
+def contrast_questions() -> list[GradedQuestion]:
+    """The contrast sets (:mod:`finetune.contrasts`), their statements joined to answers."""
+    return [
+        GradedQuestion(
+            source="contrasts",
+            group=f"contrasts {language} {identifier}",
+            question=Question(
+                prompt=contrast.prompt,
+                model_answers=(contrast.reference,),
+                key_points=tuple(
+                    KeyPoint(position=position, name=point.name, text=point.text, weight=point.weight)
+                    for position, point in enumerate(contrast.points)
+                ),
+                language=language,
+            ),
+            answers=tuple(composed_answers(contrast, random.Random(f"{language} {identifier}"))),
+        )
+        for (language, identifier), contrast in load_contrasts().items()
     ]
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from finetune.errors import TooFewExamples
-from finetune.graded_questions import GradedAnswer, GradedQuestion
+from finetune.graded_answer import GradedAnswer
+from finetune.graded_questions import GradedQuestion
 from finetune.head_card import head_card
 from finetune.head_fitting import (
     FOLDS,

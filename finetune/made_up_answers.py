@@ -11,7 +11,8 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from finetune.graded_questions import GradedAnswer, GradedQuestion
+from finetune.graded_answer import GradedAnswer
+from finetune.graded_questions import GradedQuestion
 from grading.domain import Verdict
 from grading.keypoints import key_points_of
 from grading.polarity import with_opposite_directions
@@ -114,7 +115,7 @@ def _opposites(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAns
 def _disguised(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnswer]:
     """Real answers in another dress: verdicts and score stay."""
     for answer in graded.answers:
-        if answer.kind == "dont_know" or len(answer.text) < 8:
+        if answer.kind == "dont_know" or answer.is_made_up or len(answer.text) < 8:
             continue
         # The sets of students' answers are large enough to dress up only some of them.
         if not answer.verdicts and rng.random() < 0.5:

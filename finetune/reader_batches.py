@@ -23,7 +23,7 @@ Mode = Literal["head", "lora"]
 
 _TARGETS = {Verdict.COVERED: 1.0, Verdict.PARTIAL: 0.5, Verdict.MISSING: 0.0, Verdict.CONTRADICTED: 0.0}
 _STAND_IN_SHARE = 0.2
-_ANSWERS_TOGETHER = 4
+_ANSWERS_TOGETHER = 8
 _CONTRADICTION_SHARE = 0.5
 
 
@@ -42,11 +42,11 @@ class ReaderTraining:
     seed: int = 1
     layers: int | None = None
     lora_layers: int | None = None
-    rank: int = 16
-    alpha: int = 32
+    rank: int = 32
+    alpha: int = 64
     batch_size: int = 128
-    encoder_rate: float = 6e-4
-    reader_rate: float = 1.5e-3
+    encoder_rate: float = 5e-4
+    reader_rate: float = 1.2e-3
     made_up_share: float = 0.3
     made_up_weight: float = 0.8
     max_tokens: int = 256
@@ -104,7 +104,7 @@ def pairs_of(question: ReaderQuestion, answer: ReaderAnswer, weight: float, rng:
 def batches_of(
     questions: Sequence[ReaderQuestion], weights: Mapping[str, float], training: ReaderTraining, seed: int
 ) -> Iterator[list[Pair]]:
-    """Batches without end, pass after pass: up to four answers of a question stand together and share its texts."""
+    """Batches without end, pass after pass: up to eight answers of a question stand together and share its texts."""
     rng = random.Random(seed)
     batch: list[Pair] = []
     answers = 0

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from finetune.graded_questions import GradedAnswer, GradedQuestion
+from finetune.composed_answers import COMPOSED
+from finetune.graded_answer import GradedAnswer
+from finetune.graded_questions import GradedQuestion
 from finetune.made_up_answers import made_up_answers
 from grading.domain import Question
 from grading.guard import guard
@@ -17,8 +19,8 @@ from grading.keypoints import key_points_of, references_of
 Text = tuple[str, str | None]
 """A text and the context that it is read with: the question's prompt, or ``None`` for an answer."""
 
-_FULL_KINDS = ("full", "reworded")
-_BANKS = ("bank", "samples")
+_FULL_KINDS = ("full", "reworded", COMPOSED)
+_BANKS = ("bank", "samples", "contrasts")
 _COUNTS_ONCE = 1000
 _LEAST_WEIGHT, _MOST_WEIGHT = 0.5, 2.0
 
@@ -125,4 +127,4 @@ def _others(graded: GradedQuestion, questions: Sequence[GradedQuestion]) -> list
 
 
 def _is_full(answer: GradedAnswer) -> bool:
-    return not answer.is_made_up and answer.score == 1.0 and answer.kind in _FULL_KINDS
+    return answer.score == 1.0 and answer.kind in _FULL_KINDS

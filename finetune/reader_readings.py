@@ -34,14 +34,12 @@ class OutOfFold:
     logits: NDArray[np.float64]
 
 
-def folds_of(questions: Sequence[ReaderQuestion], count: int, seed: int) -> list[list[int]]:
-    """The places of the questions in each of ``count`` parts; all questions of a group are in one part."""
-    groups = sorted({question.group for question in questions})
-    random.Random(seed).shuffle(groups)
-    part = {group: number % count for number, group in enumerate(groups)}
-    return [
-        [place for place, question in enumerate(questions) if part[question.group] == number] for number in range(count)
-    ]
+def folds_of(topics: Sequence[int], count: int, seed: int) -> list[list[int]]:
+    """The places of the questions in each of ``count`` parts; all questions on a topic are in one part."""
+    shuffled = sorted(set(topics))
+    random.Random(seed).shuffle(shuffled)
+    part = {topic: number % count for number, topic in enumerate(shuffled)}
+    return [[place for place, topic in enumerate(topics) if part[topic] == number] for number in range(count)]
 
 
 def readings_of(

@@ -46,6 +46,7 @@ from finetune.reader_states import EncodedStates, StateSource, StoredStates
 from finetune.reader_tokens import Tokens, tokens_of
 from finetune.reading_head import FOLDS as HEAD_FOLDS
 from finetune.reading_head import fit_head
+from finetune.topics import topics_of
 from grading.reading_model import load_reading_model
 
 #: Told after every step: steps done, steps in all, a sentence.
@@ -82,7 +83,10 @@ def train_reader(
     data = reader_questions(questions, tell)
     weights = source_weights(questions)
     model = _model(loaded, data, training, output, run, accelerator, tell)
-    work = _Work(model=model, data=data, weights=weights, training=training, output=output, run=run, start=start)
+    folds = _folds(model, data, training, tell)
+    work = _Work(
+        model=model, data=data, weights=weights, training=training, output=output, run=run, start=start, folds=folds
+    )
     clock = _Clock(work, tell)
     readings = _cross_read(work, clock)
     state = _fit(work, training.folds, range(len(data)), clock)
@@ -121,14 +125,21 @@ class _Work:
     output: Path
     run: Mapping[str, Any]
     start: Path | None
-
-    @property
-    def folds(self) -> list[list[int]]:
-        return folds_of(self.data, self.training.folds, self.training.seed)
+    folds: Sequence[Sequence[int]]
 
     def without(self, fold: Sequence[int]) -> list[int]:
         """The places of the questions that are trained on while those of ``fold`` are kept back."""
         return [place for place in range(len(self.data)) if place not in set(fold)]
+
+
+def _folds(
+    model: ReaderModel, data: Sequence[ReaderQuestion], training: ReaderTraining, tell: Progress
+) -> list[list[int]]:
+    """Cut by topic, as the encoder sees topics before it learns anything here."""
+    tell(0, 0, "finding the topics")
+    model.begin(training.seed, None)
+    vectors = model.embedded([question.should_be_said(question.references[0]) for question in data])
+    return folds_of(topics_of(vectors, [question.group for question in data]), training.folds, training.seed)
 
 
 class _Clock:

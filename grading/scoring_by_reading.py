@@ -86,9 +86,9 @@ class ReadQuestion:
     def score(self, answer: GuardedAnswer) -> Scored:
         """One pass of the encoder over the answer, one reading a key point and model answer."""
         (states,) = self._scorer.encoder.read([_calm(answer.text)])
-        prepared = self._reader.prepare(states)
-        of_points = [self._reader.read(point, prepared) for point in self._points]
-        of_references = [self._reader.read(reference, prepared) for reference in self._references]
+        prepared = self._reader.prepare([states])
+        of_points = self._reader.read(self._points, prepared)
+        of_references = self._reader.read(self._references, prepared)
         logits = ReadLogits(
             point_said=np.array([reading.said for reading in of_points]),
             point_contradicted=np.array([reading.contradicted for reading in of_points]),
@@ -132,9 +132,8 @@ class ReadQuestion:
         asked = encoder.encode([self._prompt, *self._reference_texts], remember=True)
         return bool((asked @ encoder.encode([answer.text])[0]).max() < limits.cosine_below)
 
-    def _read(self, prompt: str, texts: Sequence[str]) -> list[Prepared]:
-        states = self._scorer.encoder.read(texts, context=[prompt] * len(texts), remember=True)
-        return [self._reader.prepare(each) for each in states]
+    def _read(self, prompt: str, texts: Sequence[str]) -> Prepared:
+        return self._reader.prepare(self._scorer.encoder.read(texts, context=[prompt] * len(texts), remember=True))
 
     def _evidence(
         self, answer: GuardedAnswer, states: TokenStates, readings: Sequence[Reading]
@@ -143,7 +142,7 @@ class ReadQuestion:
         places = _places(answer.parts)
         windows: list[Part] = []
         similarities: list[float] = []
-        for point, reading in zip(self._points, readings, strict=True):
+        for mean, reading in zip(self._points.mean, readings, strict=True):
             attention = np.where(states.is_content, reading.attention, 0.0)
             part, start = max(places, key=lambda place: _looked_at(attention, states, place[1], place[0]))
             window = _clause_of(part, start, attention, states)
@@ -151,7 +150,7 @@ class ReadQuestion:
             offset = start + part.text.find(window.text) if window is not part else start
             inside = _inside(states, offset, offset + len(window.text))
             rows = states.states[inside] if inside.any() else states.states
-            similarities.append(_cosine(rows.mean(axis=0), point.mean))
+            similarities.append(_cosine(rows.mean(axis=0), mean))
         return tuple(windows), np.array(similarities)
 
 

@@ -7,20 +7,17 @@ and names the place of every fault.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from finetune.yaml_files import read_yaml, yaml_paths
 from grading.domain import Verdict
 
 BANK_FOLDER = Path(__file__).parent
-LANGUAGES: tuple[Literal["en", "ko"], ...] = ("en", "ko")
 VERDICTS = {
     "C": Verdict.COVERED,
     "P": Verdict.PARTIAL,
@@ -90,31 +87,10 @@ class BankQuestion(_Strict):
         return self
 
 
-class BankError(Exception):
-    """A file of the training bank does not fit the schema; the message names file and field."""
-
-
 @cache
 def load_bank() -> dict[tuple[str, str], BankQuestion]:
-    """All questions by language and id, sorted; :class:`BankError` for the first file that does not fit."""
-    return {(path.parent.name, path.stem): read_question(path) for path in _paths()}
-
-
-def read_question(path: Path) -> BankQuestion:
-    """One file of the bank, checked; :class:`BankError` names the file and the field."""
-    try:
-        return BankQuestion.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BankError(f"{path}: not readable as YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "question"
-        raise BankError(f"{path}: {place}: {first['msg']}") from error
-
-
-def _paths() -> Iterator[Path]:
-    for language in LANGUAGES:
-        yield from sorted((BANK_FOLDER / language).glob("*.yaml"))
+    """All by language and id, sorted; :class:`finetune.yaml_files.BankError` for the first file that does not fit."""
+    return {(path.parent.name, path.stem): read_yaml(path, BankQuestion) for path in yaml_paths(BANK_FOLDER)}
 
 
 def _check_answer(number: int, answer: BankAnswer, key_points: list[BankKeyPoint]) -> None:
@@ -131,17 +107,3 @@ def _check_answer(number: int, answer: BankAnswer, key_points: list[BankKeyPoint
 
 
 _TOLERANCE = 0.26
-
-
-def main() -> int:
-    """Check every file and print what is wrong; the exit code is 1 if anything is."""
-    faults = answers = questions = 0
-    for path in _paths():
-        questions += 1
-        try:
-            answers += len(read_question(path).answers)
-        except BankError as error:
-            faults += 1
-            sys.stderr.write(f"{error}\n")
-    sys.stdout.write(f"{questions} questions, {answers} answers, {faults} files with faults\n")
-    return 1 if faults else 0

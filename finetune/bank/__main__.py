@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from finetune.bank import main
+from finetune.bank import BANK_FOLDER, BankQuestion
+from finetune.yaml_files import check_all
 
-raise SystemExit(main())
+raise SystemExit(check_all(BANK_FOLDER, BankQuestion))

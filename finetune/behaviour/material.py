@@ -10,7 +10,8 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from finetune.bank import BankQuestion, read_question
+from finetune.bank import BankQuestion
+from finetune.yaml_files import read_yaml
 from grading.domain import KeyPoint, Question
 from grading.samples import SampleQuestion, load_samples
 
@@ -87,14 +88,14 @@ class Material:
 def load_material() -> tuple[Material, ...]:
     """All questions: in each language the unseen ones, then the seen ones.
 
-    Raises :class:`finetune.bank.BankError` or :class:`grading.samples.SampleError` for a file that does not fit.
+    Raises :class:`finetune.yaml_files.BankError` or :class:`grading.samples.SampleError` for a file that does not fit.
     """
     found: list[Material] = []
     for language in LANGUAGES:
         edits = _edits(language)
         paths = sorted((QUESTIONS_FOLDER / language).glob("*.yaml"))
         found += [
-            _unseen(path.stem, number, language, read_question(path), edits.get(path.stem, []))
+            _unseen(path.stem, number, language, read_yaml(path, BankQuestion), edits.get(path.stem, []))
             for number, path in enumerate(paths)
         ]
         samples = load_samples(language)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from config import load_settings
 from finetune.behaviour.material import load_material
-from finetune.graded_questions import GradedAnswer, GradedQuestion, csv_questions
+from finetune.graded_answer import GradedAnswer
+from finetune.graded_questions import GradedQuestion, csv_questions
 from grading.grader import Grader, load_grader
 from grading.metrics import grading_metrics, length_correlation, risk_coverage, weighted_rmse
 

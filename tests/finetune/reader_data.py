@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from finetune.graded_questions import GradedAnswer, GradedQuestion, sample_questions
+from finetune.graded_answer import GradedAnswer
+from finetune.graded_questions import GradedQuestion, sample_questions
 from finetune.reader_batches import ReaderTraining
 from grading.domain import Question
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from finetune.errors import TooFewExamples
-from finetune.graded_questions import GradedAnswer, GradedQuestion, sample_questions
+from finetune.graded_answer import GradedAnswer
+from finetune.graded_questions import GradedQuestion, sample_questions
 from finetune.grader_training import train_head
 from finetune.head_card import head_card
 from finetune.head_fitting import (

@@ -6,11 +6,12 @@ import random
 from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from finetune.graded_questions import GradedAnswer
+from finetune.graded_answer import GradedAnswer
 from finetune.reader_batches import (
     Pair,
     ReaderTraining,
@@ -22,6 +23,7 @@ from finetune.reader_batches import (
 )
 from finetune.reader_examples import ReaderAnswer, ReaderQuestion, digest_of, reader_questions, source_weights
 from finetune.reader_readings import folds_of
+from finetune.topics import topics_of
 from grading.domain import Verdict
 from tests.finetune.reader_data import few_questions, scored_question
 
@@ -184,13 +186,31 @@ def test_a_batch_without_any_verdicts_has_a_loss() -> None:
 # --- folds -------------------------------------------------------------------------------------------------------
 
 
-def test_folds_never_divide_a_group(questions: list[ReaderQuestion]) -> None:
-    # Each question twice, as a question and its translation.
-    both = [*questions, *questions]
+def test_folds_never_divide_a_topic() -> None:
+    topics = [number % 12 for number in range(40)]
     for seed in range(5):
-        folds = folds_of(both, 3, seed)
-        assert sorted(place for fold in folds for place in fold) == list(range(len(both)))
-        groups = [{both[place].group for place in fold} for fold in folds]
-        assert all(groups[i].isdisjoint(groups[j]) for i in range(3) for j in range(i))
-        assert all(groups)
-    assert folds_of(both, 3, 1) == folds_of(both, 3, 1)
+        folds = folds_of(topics, 3, seed)
+        assert sorted(place for fold in folds for place in fold) == list(range(len(topics)))
+        parts = [{topics[place] for place in fold} for fold in folds]
+        assert all(parts[i].isdisjoint(parts[j]) for i in range(3) for j in range(i))
+        assert all(parts)
+    assert folds_of(topics, 3, 1) == folds_of(topics, 3, 1)
+    assert folds_of(topics, 3, 1) != folds_of(topics, 3, 2)
+
+
+def test_questions_about_the_same_thing_are_one_topic() -> None:
+    rng = np.random.default_rng(1)
+    kinds = [number % 40 for number in range(240)]
+    centres = rng.normal(size=(40, 16))
+    vectors = np.array([centres[kind] for kind in kinds], np.float32) + 0.01 * rng.normal(size=(240, 16))
+    found = topics_of(vectors.astype(np.float32), [f"question {number}" for number in range(240)])
+    assert len(set(found)) == 40
+    assert len(set(zip(kinds, found, strict=True))) == 40
+
+
+def test_a_group_is_never_divided_and_few_questions_are_topics_of_their_own() -> None:
+    vectors = np.random.default_rng(2).normal(size=(300, 8)).astype(np.float32)
+    groups = [f"group {number % 150}" for number in range(300)]
+    found = topics_of(vectors, groups)
+    assert all(found[number] == found[number + 150] for number in range(150))
+    assert topics_of(vectors[:4], ["a", "b", "a", "c"]) == [0, 1, 0, 2]

@@ -183,7 +183,7 @@ def test_torch_reads_in_batches_what_numpy_reads_one_by_one(finished: Run, folde
     for (point, answer), logits in zip(short, found.tolist(), strict=True):
         [read_point] = encoder.read([point[0]], context=[point[1] or ""])
         [read_answer] = encoder.read([answer[0]])
-        reading = reader.read(reader.prepare(read_point), reader.prepare(read_answer))
+        [reading] = reader.read(reader.prepare([read_point]), reader.prepare([read_answer]))
         assert logits == pytest.approx([reading.said, reading.contradicted], abs=1e-4)
 
 
@@ -196,7 +196,9 @@ def test_the_two_readers_agree_on_the_same_states(folder: Path) -> None:
     [answer] = encoder.read(["a step"])
     with torch.enable_grad():
         logits = network(side_of(point, 3), side_of(answer, 5))[0].tolist()
-    reading = reader.read(reader.prepare(point), reader.prepare(answer))
+    # Beside a longer text, the shorter one is padded.
+    [longer] = encoder.read(["the learning rate is a step and then another step"], context=["what is it?"])
+    [reading, _] = reader.read(reader.prepare([point, longer]), reader.prepare([answer]))
     assert logits == pytest.approx([reading.said, reading.contradicted], abs=1e-4)
 
 
@@ -379,4 +381,4 @@ def test_a_run_of_few_steps_has_rates_too(steps: int) -> None:
 
 def test_the_settings_are_those_of_the_shipped_model() -> None:
     training = ReaderTraining()
-    assert (training.rank, training.alpha, training.batch_size, training.epochs) == (16, 32, 128, 6)
+    assert (training.rank, training.alpha, training.batch_size, training.epochs) == (32, 64, 128, 6)
