@@ -18,6 +18,7 @@ from finetune.reader_model import ReaderModel
 from finetune.reading_head import HeadRow
 from grading.answer_signs import CountedSigns, ReadLogits, sigmoid
 from grading.metrics import grading_metrics
+from grading.text import sentences
 
 _TOGETHER = 64
 
@@ -105,12 +106,13 @@ def head_rows(
             signs[reading.question] = CountedSigns(question.question)
         answer = question.answers[reading.answer]
         points, references = np.split(reading.logits, [len(question.points)])
-        logits = ReadLogits(
+        read = ReadLogits(
             point_said=points[:, 0],
             point_contradicted=points[:, 1],
             reference_said=references[:, 0],
             reference_contradicted=references[:, 1],
         )
+        logits = signs[reading.question].with_exact(sentences(answer.text), read)
         rows.append(
             HeadRow(
                 group=question.group,
@@ -120,8 +122,8 @@ def head_rows(
                 weight=weights[question.source],
                 score=answer.graded.score,
                 signs=signs[reading.question].row(answer.text, logits),
-                said=sigmoid(points[:, 0]),
-                contradicted=sigmoid(points[:, 1]),
+                said=sigmoid(logits.point_said),
+                contradicted=sigmoid(logits.point_contradicted),
                 verdicts=answer.graded.verdicts,
             )
         )

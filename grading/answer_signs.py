@@ -7,7 +7,7 @@ words, numbers and directions, and how much of the answer the question and the m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from grading.domain import Question
 from grading.keypoints import key_points_of, references_of
 from grading.polarity import antonym_agreements, antonym_clashes, negation_mismatch, number_clash, swap_share
-from grading.text import ngrams, sentences, terms
+from grading.text import clean, ngrams, sentences, terms
 
 SIGNS = (
     "reference_said",  # logit: the answer says what the model answer says; of several the best
@@ -40,6 +40,8 @@ SIGNS = (
     "is_korean",
 )
 _LEAST = 1e-4
+_SAID_EXACTLY = 4.0
+"""The logit of what stands in the answer word for word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class CountedSigns:
         self._all_ngrams = ngrams(everything)
         self._known_terms = self._prompt_terms | set(terms(everything))
         self._known_pairs = set().union(*(pairwise(terms(text)) for text in (*references, *given, question.prompt)))
+        self._point_sentences = [_plain_sentences(sentences(clean(point.text))) for point in key_points_of(question)]
+        self._reference_sentences = [_plain_sentences(sentences(text)) for text in references]
         self._references = [
             _Reference(
                 ngrams=ngrams(text) - prompt_ngrams,
@@ -92,6 +96,15 @@ class CountedSigns:
             float(len(self._weights)),
         )
         return np.array([*read, *self._counted(answer), float(self._is_korean)])
+
+    def with_exact(self, said: Sequence[str], logits: ReadLogits) -> ReadLogits:
+        """The logits, but high for a text all of whose sentences stand in the answer: ``said`` are the answer's."""
+        own = _plain_sentences(said)
+        return replace(
+            logits,
+            point_said=_raised(logits.point_said, [needed <= own for needed in self._point_sentences]),
+            reference_said=_raised(logits.reference_said, [needed <= own for needed in self._reference_sentences]),
+        )
 
     def known_share(self, answer: str) -> float:
         """The share of the answer's terms that question, model answers or key points have too."""
@@ -131,6 +144,16 @@ class _Reference:
     ngrams: set[str]
     terms: frozenset[str]
     sentences: tuple[tuple[str, frozenset[str]], ...]
+
+
+def _plain_sentences(texts: Sequence[str]) -> frozenset[str]:
+    """Sentences without capitals and the marks at their ends; signs inside stay, since x > 0 is not x < 0."""
+    plain = (" ".join(text.casefold().split()).strip(".,;:!? ") for text in texts)
+    return frozenset(text for text in plain if text)
+
+
+def _raised(logits: NDArray[np.float64], is_said: Sequence[bool]) -> NDArray[np.float64]:
+    return np.where(is_said, np.maximum(logits, _SAID_EXACTLY), logits)
 
 
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:

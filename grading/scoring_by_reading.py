@@ -89,12 +89,13 @@ class ReadQuestion:
         prepared = self._reader.prepare([states])
         of_points = self._reader.read(self._points, prepared)
         of_references = self._reader.read(self._references, prepared)
-        logits = ReadLogits(
+        read = ReadLogits(
             point_said=np.array([reading.said for reading in of_points]),
             point_contradicted=np.array([reading.contradicted for reading in of_points]),
             reference_said=np.array([reading.said for reading in of_references]),
             reference_contradicted=np.array([reading.contradicted for reading in of_references]),
         )
+        logits = self._signs.with_exact(answer.sentences, read)
         fraction = self._scorer.model.fraction(self._signs.row(answer.text, logits))
         coverages, contradictions = sigmoid(logits.point_said), sigmoid(logits.point_contradicted)
         windows, similarities = self._evidence(answer, states, of_points)

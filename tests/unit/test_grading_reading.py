@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +174,22 @@ def test_risk_falls_when_a_person_takes_the_unsure_ones() -> None:
     shares, errors = risk_coverage(np.array([0.1, 0.5, 0.1, 0.5]), np.array([0.9, 0.2, 0.9, 0.2]))
     assert shares.tolist() == [0.25, 0.5, 0.75, 1.0]
     assert errors == pytest.approx([0.1, 0.1, 0.7 / 3, 0.3])
+
+
+def test_a_point_that_stands_in_the_answer_word_for_word_is_said() -> None:
+    signs = CountedSigns(QUESTION)
+    said = ["I am sure", "at prediction time ALL units are used!"]
+    assert signs.with_exact(said, LOGITS).point_said.tolist() == [2.0, 4.0]
+    assert signs.with_exact(said, LOGITS).reference_said.tolist() == [0.5]
+    both = [*said, "Dropout sets random activations to zero in each training step"]
+    assert signs.with_exact(both, LOGITS).reference_said.tolist() == [4.0]
+
+
+def test_a_point_inside_a_sentence_that_denies_it_or_with_another_sign_is_not_said_word_for_word() -> None:
+    signs = CountedSigns(QUESTION)
+    denied = ["It is not true that at prediction time all units are used"]
+    assert signs.with_exact(denied, LOGITS).point_said.tolist() == [2.0, -2.0]
+    formula = Question(prompt="When is it stable?", model_answers=("It is stable if x > 0.",))
+    one = replace(LOGITS, point_said=LOGITS.point_said[:1], point_contradicted=LOGITS.point_contradicted[:1])
+    assert CountedSigns(formula).with_exact(["it is stable if x < 0"], one).point_said.tolist() == [2.0]
+    assert CountedSigns(formula).with_exact(["it is stable if x > 0"], one).point_said.tolist() == [4.0]
