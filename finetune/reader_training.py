@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from finetune.elsewhere_fitting import asked_texts, elsewhere_limits
 from finetune.errors import ModelUnsuitable, TooFewExamples
 from finetune.explainer_run import thinned
 from finetune.graded_questions import GradedQuestion
@@ -84,6 +85,7 @@ def train_reader(
     weights = source_weights(questions)
     model = _model(loaded, data, training, output, run, accelerator, tell)
     folds = _folds(model, data, training, tell)
+    elsewhere = _elsewhere(model, data, start)
     work = _Work(
         model=model, data=data, weights=weights, training=training, output=output, run=run, start=start, folds=folds
     )
@@ -92,6 +94,7 @@ def train_reader(
     state = _fit(work, training.folds, range(len(data)), clock)
     tell(clock.total, clock.total, "fitting the head")
     head, fractions = fit_head(head_rows(data, readings, weights), training.seed)
+    head |= {"elsewhere": elsewhere} if elsewhere is not None else {}
     metrics = {
         "steps": clock.total,
         "seconds": round(state.seconds),
@@ -140,6 +143,14 @@ def _folds(
     model.begin(training.seed, None)
     vectors = model.embedded([question.should_be_said(question.references[0]) for question in data])
     return folds_of(topics_of(vectors, [question.group for question in data]), training.folds, training.seed)
+
+
+def _elsewhere(model: ReaderModel, data: Sequence[ReaderQuestion], start: Path | None) -> dict[str, float] | None:
+    """By the encoder as it was published; a run that goes on has it no more, and keeps what the first one found."""
+    if start is None:
+        return elsewhere_limits(data, model.embedded)
+    before = load_reading_model(start).elsewhere
+    return None if before is None else asdict(before)
 
 
 class _Clock:
@@ -268,7 +279,7 @@ def _model(
 ) -> ReaderModel:
     tell(0, 0, "cutting the texts into tokens")
     tokens: dict[Text, Tokens] = tokens_of(
-        (text for question in data for text in question.texts),
+        (text for question in data for text in (*question.texts, *asked_texts(question))),
         encoder.tokenizer,
         prefix=encoder.prefix,
         pad_id=encoder.pad_id,
