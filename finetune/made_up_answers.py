@@ -120,7 +120,7 @@ def _disguised(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAns
         # The sets of students' answers are large enough to dress up only some of them.
         if not answer.verdicts and rng.random() < 0.5:
             continue
-        dress = rng.choice(("plain", "upper", "typos", "filler", "prompt"))
+        dress = rng.choice(("plain", "upper", "typos", "filler", "prompt", "junk"))
         filler = rng.choice(_FILLER[_language(graded)])
         text = {
             "plain": _plain(answer.text),
@@ -128,6 +128,7 @@ def _disguised(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAns
             "typos": _with_typos(answer.text, rng),
             "filler": f"{answer.text} {filler}" if rng.random() < 0.5 else f"{filler} {answer.text}",
             "prompt": f"{graded.question.prompt} {answer.text}",
+            "junk": f"{answer.text}\n{_junk(filler, rng)}",
         }[dress]
         yield GradedAnswer(
             kind=f"same_{dress}", text=text, verdicts=answer.verdicts, score=answer.score, is_made_up=True
@@ -174,6 +175,13 @@ def _terse(text: str, language: str) -> str:
         r"\b(?:the|a|an|that|which|is|are|it|its|their|so|then|very|there)\b\s*", "", text, flags=re.IGNORECASE
     )
     return kept.rstrip(".").lower()
+
+
+def _junk(filler: str, rng: random.Random) -> str:
+    """What means nothing: a reader that has never seen it takes it for whatever it likes."""
+    if rng.random() < 0.5:
+        return filler[::-1]
+    return " ".join("".join(rng.choices("bcdfghjklmnpqrstvwxz", k=rng.randint(3, 7))) for _ in range(rng.randint(2, 5)))
 
 
 def _swapped_terms(text: str, graded: GradedQuestion) -> str:

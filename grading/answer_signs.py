@@ -7,7 +7,7 @@ words, numbers and directions, and how much of the answer the question and the m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -40,7 +40,7 @@ SIGNS = (
     "is_korean",
 )
 _LEAST = 1e-4
-_SAID_EXACTLY = 4.0
+_SURE = 4.0
 """The logit of what stands in the answer word for word."""
 
 
@@ -72,6 +72,7 @@ class CountedSigns:
         self._known_pairs = set().union(*(pairwise(terms(text)) for text in (*references, *given, question.prompt)))
         self._point_sentences = [_plain_sentences(sentences(clean(point.text))) for point in key_points_of(question)]
         self._reference_sentences = [_plain_sentences(sentences(text)) for text in references]
+        self._asked_sentences = frozenset[str]().union(*self._point_sentences, *self._reference_sentences)
         self._references = [
             _Reference(
                 ngrams=ngrams(text) - prompt_ngrams,
@@ -98,12 +99,21 @@ class CountedSigns:
         return np.array([*read, *self._counted(answer), float(self._is_korean)])
 
     def with_exact(self, said: Sequence[str], logits: ReadLogits) -> ReadLogits:
-        """The logits, but high for a text all of whose sentences stand in the answer: ``said`` are the answer's."""
+        """The logits, but sure of what stands in the answer word for word; ``said`` are the answer's sentences.
+
+        Only for an answer that is made of nothing but key points and sentences of model answers: with anything beside
+        them it may be quoting what it denies.
+        """
         own = _plain_sentences(said)
-        return replace(
-            logits,
-            point_said=_raised(logits.point_said, [needed <= own for needed in self._point_sentences]),
-            reference_said=_raised(logits.reference_said, [needed <= own for needed in self._reference_sentences]),
+        if not own or not own <= self._asked_sentences:
+            return logits
+        points = [bool(needed) and needed <= own for needed in self._point_sentences]
+        references = [bool(needed) and needed <= own for needed in self._reference_sentences]
+        return ReadLogits(
+            point_said=np.where(points, np.maximum(logits.point_said, _SURE), logits.point_said),
+            point_contradicted=np.where(points, -_SURE, logits.point_contradicted),
+            reference_said=np.where(references, np.maximum(logits.reference_said, _SURE), logits.reference_said),
+            reference_contradicted=np.where(references, -_SURE, logits.reference_contradicted),
         )
 
     def known_share(self, answer: str) -> float:
@@ -150,10 +160,6 @@ def _plain_sentences(texts: Sequence[str]) -> frozenset[str]:
     """Sentences without capitals and the marks at their ends; signs inside stay, since x > 0 is not x < 0."""
     plain = (" ".join(text.casefold().split()).strip(".,;:!? ") for text in texts)
     return frozenset(text for text in plain if text)
-
-
-def _raised(logits: NDArray[np.float64], is_said: Sequence[bool]) -> NDArray[np.float64]:
-    return np.where(is_said, np.maximum(logits, _SAID_EXACTLY), logits)
 
 
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:

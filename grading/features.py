@@ -17,7 +17,7 @@ from grading.encoder import Encoder
 from grading.guard import GuardedAnswer
 from grading.keypoints import Alignment, align, key_points_of, references_of, windows_of
 from grading.polarity import antonym_agreements, antonym_clashes, negation_mismatch, number_clash, swap_share
-from grading.text import Part, language_of, ngrams, sentences, terms
+from grading.text import Part, clean, language_of, ngrams, sentences, terms
 
 _SHARED_SIGNS = ("best", "recall_new", "recall_ngrams", "antonyms", "negation", "new_share", "margin")
 """Also looked at across the points: an answer that fits all of them a little says more than one that fits one."""
@@ -97,12 +97,13 @@ class QuestionFeatures:
         self.point_vectors = encoder.encode([point.text for point in self.points], remember=True)
         self.reference_vectors = encoder.encode(references, remember=True)
         self.sentence_vectors = encoder.encode(self.reference_sentences, remember=True)
-        self.prompt_vector = encoder.encode([question.prompt], remember=True)[0]
-        self.prompt_terms = set(terms(question.prompt))
+        prompt = clean(question.prompt)
+        self.prompt_vector = encoder.encode([prompt], remember=True)[0]
+        self.prompt_terms = set(terms(prompt))
         self.known_terms = self.prompt_terms.union(*(terms(text) for text in (*references, *self.reference_sentences)))
         self.own_terms = set().union(*(terms(point.text) for point in self.points)) - self.prompt_terms
         self.point_terms = [set(terms(point.text)) for point in self.points]
-        prompt_ngrams = ngrams(question.prompt)
+        prompt_ngrams = ngrams(prompt)
         self.point_ngrams = [ngrams(point.text) - prompt_ngrams for point in self.points]
         self.language = language_of(" ".join(references))
 

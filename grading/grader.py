@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from grading.unpacking import Progress
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 """Raised whenever a change of this package changes scores."""
 
 _GATE_HALF_WIDTH = 0.05

@@ -6,21 +6,31 @@ flagged; whether that is allowed is for the instructor to say.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grading.domain import Flag, Question
 from grading.instructions import without_instructions
-from grading.plausibility import is_gibberish
+from grading.plausibility import is_gibberish, is_mashed
+from grading.polarity import negations
 from grading.refusals import is_dont_know
 from grading.text import BLANK, Part, clean, language_of, ngrams, sentence_parts, sentences, squeezed, terms, words
 
 _NEAR_COPY = 0.85
 _PADDING_SHARE = 0.2
 _NEARLY_WHOLE = 0.97
-_BESIDE = 1.15
 _MAX_SENTENCES = 64
+_SHORTEST_COPY = 12
+_STRAIGHT = str.maketrans("’−", "'-")
+_LOOSE_SPACE = re.compile(r"(?<!\d) | (?!\d)")
+_OPTION = re.compile(r"(?:(?<=\s)|^)(?:\(?(?:[A-Ea-e1-9]|[ㄱ-ㅁ가나다라마])[).]|[①-⑨])\s*(?=\S)")
+_ASKED = re.compile(r"^\W*(?:q(?:uestion)?|prompt|문제|질문)\s*\d*\s*[:.)]\s*", re.IGNORECASE)
+_IS_QUESTION = re.compile(r"(?:[?？]|나요|까요?|는가|은가|인가|ㄴ가|는지요?|까)\W*$")
+_QUOTED = re.compile(r"(?<!\w)'[^'\n]{3,400}'(?!\w)|\"[^\"\n]{3,400}\"|“[^”\n]{3,400}”|‘[^’\n]{3,400}’")
+_ADDRESSING = re.compile(r"\b(?:please|pls|grad(?:e|er|ing)|my|me|you)\b|제발|주세요|채점", re.IGNORECASE)
+_INJECTION = frozenset({"injection", "injections", "jailbreak", "jailbreaking", "jailbreaks", "인젝션", "탈옥"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +39,8 @@ class GuardedAnswer:
 
     ``parts`` are its sentences in the student's own words and order, each once, with their places in ``written``, the
     cleaned answer; ``is_empty_handed`` says that nothing is left that could earn points, so that the fraction is 0
-    without asking the model; ``is_model_answer_alone`` that it is a model answer with next to nothing beside it.
+    without asking the model; ``is_model_answer_alone`` that it is a model answer and nothing else,
+    sign for sign.
     """
 
     written: str
@@ -50,65 +61,115 @@ class GuardedAnswer:
 
 
 def guard(question: Question, answer: str) -> GuardedAnswer:
-    """The answer without instructions, copies of the question and repetitions, and what was noticed about it."""
+    """The answer without instructions, copies of the question and repetitions, and what was noticed about it.
+
+    Sentences of a model answer or key point pass every gate.
+    """
     written = clean(answer)
     flags: set[Flag] = set()
     if not any(character.isalnum() for character in written):
         return _empty_handed(written, {Flag.BLANK})
-    if squeezed(written) == squeezed(clean(question.prompt)):
+    own = _keys_of_own(question)
+    if squeezed(written) == squeezed(clean(question.prompt)) and _key(written) not in own:
         return _empty_handed(written, {Flag.QUESTION_COPIED})
-    # What is taken out is blanked, so that the places of the rest stay those in the student's text.
     asked = (question.prompt, *question.model_answers)
-    subject = frozenset(word for text in asked for word in (*words(text), *terms(text)))
-    told, is_instructing = without_instructions(written, subject)
-    if is_instructing:
-        flags.add(Flag.INSTRUCTION)
+    # What is taken out is blanked, so that the places of the rest stay those in the student's text.
+    told = _without_instructions(written, asked, own, flags)
     text = _without_stutter(told, flags)
     kept = _without_repetitions(sentence_parts(text), flags)[:_MAX_SENTENCES]
-    kept = _without_question(question, kept, flags)
+    kept = _without_question(question, kept, own, flags)
+    kept = _without_mashed(kept, asked, own, flags)
     if not kept:
         return _empty_handed(written, flags or {Flag.BLANK})
     left = " ".join(part.text for part in kept)
-    if is_dont_know(left, question):
-        return _empty_handed(written, flags | {Flag.DONT_KNOW})
-    if is_gibberish(left, known=asked):
-        return _empty_handed(written, flags | {Flag.GIBBERISH})
+    if not any(_key(part.text) in own for part in kept):
+        if is_dont_know("\n".join(part.text for part in kept), question):
+            return _empty_handed(written, flags | {Flag.DONT_KNOW})
+        if is_gibberish(left, known=asked):
+            return _empty_handed(written, flags | {Flag.GIBBERISH})
     if language_of(left) != _expected_language(question) and len(words(left)) >= 4:
         flags.add(Flag.OTHER_LANGUAGE)
-    texts = [part.text for part in kept]
-    is_pasted = is_model_answer(texts, question)
-    if is_pasted:
+    if is_model_answer([part.text for part in kept], question):
         flags.add(Flag.MODEL_ANSWER_PASTED)
     return GuardedAnswer(
         written=written,
         parts=tuple(kept),
         flags=frozenset(flags),
         is_empty_handed=False,
-        is_model_answer_alone=is_pasted and _has_little_beside(texts, question),
+        is_model_answer_alone=_key(written) in {_key(clean(text)) for text in question.model_answers},
     )
 
 
 def is_model_answer(kept: list[str], question: Question) -> bool:
     """Whether a model answer is in the answer, nearly whole, its sentences as they are.
 
-    "It is not true that" before it in one sentence makes it another answer.
+    "It is not true that" before it in one sentence makes it another answer, and so does another sign.
     """
-    own = [squeezed(part) for part in kept]
+    own = [_key(part) for part in kept]
     answer = "".join(own)
     for model_answer in question.model_answers:
-        reference = squeezed(clean(model_answer))
+        parts = [_key(part) for part in sentences(clean(model_answer))]
+        reference = "".join(parts)
         if (len(answer) >= _NEARLY_WHOLE * len(reference) and answer in reference) or _is_run_of(own, reference):
             return True
-        parts = {squeezed(part) for part in sentences(clean(model_answer))}
-        if len(parts) > 1 and parts <= set(own):
+        if len(parts) > 1 and set(parts) <= set(own):
             return True
     return False
 
 
-def _has_little_beside(kept: list[str], question: Question) -> bool:
-    """Whether an answer that holds a model answer is hardly longer than it."""
-    length = sum(len(squeezed(part)) for part in kept)
-    return any(length <= _BESIDE * len(squeezed(clean(text))) for text in question.model_answers)
+def _key(text: str) -> str:
+    """Equal for texts that differ only in capitals, spaces and full stops; signs and points in numbers stay.
+
+    Sentences stay apart: "No. Dropout helps" is not "no dropout helps".
+    """
+    pieces: list[str] = []
+    for line in text.lower().translate(_STRAIGHT).split("\n"):
+        for token in line.split():
+            bare = token.rstrip(".;…。")
+            pieces += [bare] if bare == token else [bare, "\n"]
+        pieces.append("\n")
+    return re.sub("\n+", "\n", _LOOSE_SPACE.sub("", " ".join(pieces))).strip("\n")
+
+
+def _keys_of_own(question: Question) -> frozenset[str]:
+    """The instructor's model answers and key points, and each of their sentences."""
+    texts = [clean(text) for text in (*question.model_answers, *(point.text for point in question.key_points))]
+    return frozenset(_key(part) for text in texts for part in (text, *sentences(text))) - {""}
+
+
+def _without_instructions(written: str, asked: tuple[str, ...], own: frozenset[str], flags: set[Flag]) -> str:
+    """The text with line breaks for what speaks to the grader; the instructor's sentences are not looked at."""
+    subject = frozenset(word for text in asked for word in (*words(text), *terms(text)))
+    hidden = [(part, "\n") for part in sentence_parts(written) if _key(part.text) in own]
+    if subject & _INJECTION:
+        hidden += [(part, BLANK) for part in _quotations(written)]
+    told, is_instructing = without_instructions(_hidden(written, hidden), subject)
+    if is_instructing:
+        flags.add(Flag.INSTRUCTION)
+    pieces: list[str] = []
+    done = 0
+    for part, _ in sorted(hidden, key=lambda each: each[0].start):
+        is_taken_out = told[part.start : part.end].strip(BLANK) and _key(part.text) not in own
+        if part.start >= done and not is_taken_out:
+            pieces += [told[done : part.start], part.raw]
+            done = part.end
+    return "".join([*pieces, told[done:]])
+
+
+def _hidden(text: str, parts: list[tuple[Part, str]]) -> str:
+    signs = list(text)
+    for part, sign in parts:
+        signs[part.start : part.end] = sign * len(part.raw)
+    return "".join(signs)
+
+
+def _quotations(written: str) -> Iterable[Part]:
+    """What a sentence quotes that itself says more: an example of an attack, where attacks are asked for."""
+    for sentence in sentence_parts(written):
+        found = list(_QUOTED.finditer(sentence.raw))
+        around = _QUOTED.sub(" ", sentence.raw)
+        if found and len(words(around)) >= 4 and not _ADDRESSING.search(around):
+            yield from (sentence.cut(*match.span()) for match in found)
 
 
 def _is_run_of(parts: list[str], whole: str) -> bool:
@@ -153,7 +214,7 @@ def _without_repetitions(parts: list[Part], flags: set[Flag]) -> list[Part]:
     kept: list[Part] = []
     times: Counter[str] = Counter()
     for part in parts:
-        key = squeezed(part.raw)
+        key = _key(part.text)
         times[key] += 1
         if times[key] == 1 or len(key) <= 3:
             kept.append(part)
@@ -163,20 +224,48 @@ def _without_repetitions(parts: list[Part], flags: set[Flag]) -> list[Part]:
     return kept
 
 
-def _without_question(question: Question, parts: list[Part], flags: set[Flag]) -> list[Part]:
-    """Sentences that only repeat the question earn nothing and are left out."""
+def _without_question(question: Question, parts: list[Part], own: frozenset[str], flags: set[Flag]) -> list[Part]:
+    """Sentences that only repeat the question earn nothing and are left out.
+
+    One option of several is an answer, all of them are a copy.
+    """
     prompt = clean(question.prompt)
+    options = {squeezed(text) for text in _OPTION.split(prompt)[1:]} - {""}
+    chosen = {option for part in parts if (option := squeezed(_OPTION.sub("", part.text))) in options}
+    asked = chosen if len(chosen) < len(options) else set[str]()
     copies = [prompt, *sentences(prompt)]
-    keys = {squeezed(copy) for copy in copies}
-    grams = [ngrams(copy) for copy in copies if len(squeezed(copy)) >= 12]
-    kept = [part for part in parts if not _is_copy(part.text, keys, grams)]
+    kept = [
+        part
+        for part in parts
+        if _key(part.text) in own
+        or squeezed(_OPTION.sub("", part.text)) in asked
+        or not any(_is_copy(_ASKED.sub("", part.text), copy) for copy in copies)
+    ]
     if len(kept) < len(parts):
         flags.add(Flag.QUESTION_COPIED)
     return kept
 
 
-def _is_copy(part: str, keys: set[str], grams: list[set[str]]) -> bool:
-    if squeezed(part) in keys and len(squeezed(part)) >= 12:
+def _is_copy(part: str, copy: str) -> bool:
+    """Whether a sentence is a sentence of the prompt: word for word, or a question still with few letters changed.
+
+    Another order of words or a "not" makes a statement of a question, and a statement is an answer.
+    """
+    if len(squeezed(copy)) < _SHORTEST_COPY:
+        return False
+    said, asked = words(part), words(copy)
+    if squeezed(part) == squeezed(copy):
         return True
-    own = ngrams(part)
-    return any(len(own & other) >= _NEAR_COPY * len(own | other) for other in grams)
+    if not _IS_QUESTION.search(copy[-20:]) or not said or (said[0], said[-1]) != (asked[0], asked[-1]):
+        return False
+    mine, other = ngrams(part), ngrams(copy)
+    return negations(part) == negations(copy) and len(mine & other) >= _NEAR_COPY * len(mine | other)
+
+
+def _without_mashed(parts: list[Part], known: tuple[str, ...], own: frozenset[str], flags: set[Flag]) -> list[Part]:
+    """Mashed keys beside a statement are left out; an answer of nothing else is judged as a whole."""
+    kept = [part for part in parts if _key(part.text) in own or not is_mashed(part.text, known)]
+    if not kept or len(kept) == len(parts):
+        return parts
+    flags.add(Flag.GIBBERISH)
+    return kept

@@ -22,13 +22,27 @@ _GOOD = (
 _THIS = r"(?:this|my|the)\s+(?:answer|response|submission|student['’]?s?\s+answer)"
 _RULES = r"(?:instructions?|rules?|rubrics?|prompts?|key\s*points|criteria|guidelines?|directions|reference)"
 _ANYBODY = r"(?:grader|tutor|teacher|ai|model|assistant|examiner|professor|instructor|chatgpt|gpt|bot|evaluator|marker)"
+_TO_ONE = (
+    r"(?:me|us|my|this|that\s+answer|everyone|everybody|all\s+students"
+    r"|the\s+(?:student(?!\s+(?:model|net))|submission))"
+)
+_ASKED = (
+    r"(?:^\W*|[:;!\"'“‘(]\s*|\b(?:please|pls|plz|kindly|just|now"
+    r"|you(?:\s+(?:must|should|shall|will|can|have\s+to|need\s+to))?)\s+)"
+)
 _NEITHER_IF = r"(?!\s+(?:if|when|only|unless)\b)"
 
 PLEAS = _any_of(
     # marks asked for
-    rf"\b(?:give|award|grant)\b.{{0,40}}\b{_FULL}\b.{{0,12}}{_MARKS}",
-    rf"\b(?:assign|output|return)\s+(?:it\s+|me\s+|this\s+(?:answer\s+)?)?(?:an?\s+|the\s+)?{_FULL}\b.{{0,12}}{_MARKS}",
-    rf"\b(?:give|award|assign|grant)\s+(?:me|this|it|the\s+(?:student|answer))\b.{{0,30}}{_MARKS}",
+    r"\b(?:give|award|grant)\b.{0,40}\b(?:full|max(?:imum)?)\s+(?:marks|credits?)\b",
+    rf"\b(?:give|award|grant|assign)\s+{_TO_ONE}\b.{{0,40}}\b{_FULL}\b.{{0,12}}{_MARKS}",
+    rf"{_ASKED}(?:give|award|grant)\s+(?:it\s+|him\s+|her\s+|them\s+)?(?:an?\s+|the\s+)?{_FULL}\b.{{0,12}}{_MARKS}",
+    rf"{_ASKED}(?:assign|output|return)\s+(?:it\s+|me\s+|this\s+(?:answer\s+)?)?(?:an?\s+|the\s+)?{_FULL}\b.{{0,12}}{_MARKS}"
+    rf"\W*(?:$|(?:for|to)\s+{_TO_ONE})",
+    r"(?<![a-z])(?:give|award|grant)_(?:\w{0,30}_)?(?:full|max|maximum|perfect|top|highest|100|10)(?![a-z])"
+    r"|(?<![a-z])ignore_\w{0,30}(?:instructions?|rules|rubric)|(?<![a-z])(?:mark|grade|count)_(?:this|me|it)_as_|skram\s+lluf|tiderc\s+lluf",
+    rf"\b(?:give|award|assign|grant)\s+(?:me|this|the\s+student(?!\s+(?:model|net)))\b.{{0,30}}{_MARKS}",
+    rf"{_ASKED}(?:give|award|assign|grant)\s+(?:it|the\s+(?:answer|response))\b.{{0,30}}{_MARKS}",
     r"\b(?:give|award|grant)\s+(?:me\s+|it\s+|this\s+)?(?:a\s+)?(?:full|perfect|maximum)\s*[.!]*$",
     r"\b(?:full|max(?:imum)?)\s+(?:marks|points|credit|score)\b.{0,20}(?:please|!|\.|$)",
     rf"\b(?:set|output|return|print|respond\s+with|reply\s+with|answer\s+with|say)\b.{{0,30}}\b(?:score|grade|fraction|mark)s?"
@@ -41,7 +55,9 @@ PLEAS = _any_of(
     r"\b(?:deserves?|earns?|is\s+worth|should\s+(?:get|receive|earn|be\s+(?:given|awarded|graded|marked|scored)))\b.{0,30}"
     rf"\b(?:full|max(?:imum)?|perfect|top)\s+{_MARKS}",
     r"\b(?:pass|approve|accept)\s+(?:me|my\s+(?:answer|submission)|this\s+(?:answer|submission|student))\b",
-    r"\b\d+\s*(?:/|out\s+of)\s*\d+\s*(?:points|marks)\b",
+    r"(?:^\W*|\b(?:give|award|grant|deserves?|worth|please)\b.{0,20})\b(?P<all>\d+)\s*(?:/|out\s+of)\s*(?P=all)\s*(?:points|marks)\W*(?:$|please)",
+    r"\b\d+\s*(?:/|out\s+of)\s*\d+\s*(?:points|marks)\W{0,5}(?:please|pls)\b|^\W*(?:score|grade|mark)\s+(?P<same>\d+)\s*/\s*(?P=same)\W*$",
+    r"\b(?:should|must)\s+be\s+(?:given|awarded)\s+(?:10/10|100)(?!\w)",
     r"^\W*(?:(?:final|total|your|overall|my|suggested|expected)\s+)?(?:score|grade|mark|verdict|points|rating)s?\s*(?:[:=]|\bis\b)\s*"
     r"[\"']?(?:full|perfect|correct|covered|maximum|a\+|\d+(?:[.,]\d+)?\s*(?:%|percent|points?|marks?)?(?:\s*(?:/|out\s+of)\s*\d+)?\W*$)",
     # addressed to somebody
@@ -56,7 +72,7 @@ PLEAS = _any_of(
     r"\b(?:be|very|more)\s+(?:lenient|generous|merciful|kind\s+to\s+me)\b|\bhave\s+mercy\b",
     r"\b(?:lose|keep)\s+my\s+(?:scholarship|visa|place|job)\b|\bfail\s+(?:the|this|my)\s+(?:course|class|exam|degree)\b",
     # Korean
-    r"(?<!지)만점(?!수)|점수(?:를|는|좀|도|만)?\s+(?:\S+\s+){0,3}(?:주세요|주십시오|줘(?=\W|$)|부탁|처리\s*(?:해\s*주|부탁)|주시면|주시길)|점수\s*(?:좀\s*)?(?:달라고|줘)",
+    r"(?<!지)만점(?!수|인데|이지만|이어도|이라도|이던|(?:을|은|도)?\s*(?:받|맞)(?!고\s*싶|게\s*해|아야|을\s*(?:수|자격)))|점수(?:를|는|좀|도|만)?\s+(?:\S+\s+){0,3}(?:주세요|주십시오|줘(?=\W|$)|부탁|처리\s*(?:해\s*주|부탁)|주시면|주시길)|점수\s*(?:좀\s*)?(?:달라고|줘)",
     r"점수\s*(?:좀\s*)?(?:잘|많이|후하게|높게|꼭)\s*(?:주세|주시|주십|줘|부탁)",
     r"\d+\s*점(?:을|으로|만)?\s*(?:주세|주시|주십|줘(?=\W|$)|부탁|(?:처리|채점)\s*(?:해\s*(?:주|줘|라)|부탁))",
     # In detection a box with IoU above 0.5 honestly "counts as right": here somebody asks for it.
@@ -78,7 +94,9 @@ PLEAS = _any_of(
     # Russian, Ukrainian
     r"(?:максимальн|полн|высш)\w*\s+(?:балл|оценк)|поставь\w*.{0,30}(?:балл|оценк)",
     # Chinese, Japanese
-    r"满分|滿分|満点",
+    r"满分|滿分|満点|(?:给|給).{0,6}(?:最高|高)分",
+    # Swedish, Danish, Norwegian
+    r"\b(?:full\w{0,2}|hogsta|maximal\w?)\s+(?:poang|betyg|karakter|pott)",
     # Vietnamese, Turkish, Indonesian
     r"\bdiem\s+(?:toi\s+da|tuyet\s+doi)|\btam\s+puan",
     r"\bnilai\s+(?:penuh|sempurna|maksimal)",
@@ -92,7 +110,8 @@ ORDERS = _any_of(
     r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:the|its)?\s*(?:\w+\s+)?(?:instructions?|rubric|prompt|key\s*points|grading|guidelines?)\b",
     r"\b(?:ignore|disregard|forget)\s+(?:everything|all|anything|what(?:ever)?)\b.{0,30}\b(?:above|previous\w*|before|earlier|said|told|wrote|written)\b",
     r"\b(?:ignore|disregard)\s+all\s+rules\b",
-    r"\byou\s+are\s+(?:now\s+)?(?:a|an|the|my)\s+(?:\w+\s+){0,2}(?:grader|tutor|assistant|examiner|ai|teacher|evaluator)\b",
+    r"(?:^\W*you\s+are\s+(?:now\s+)?|\byou\s+are\s+now\s+)(?:a|an|the|my)\s+(?:\w+\s+){0,2}(?:grader|tutor|assistant|examiner|ai|teacher|evaluator)\b",
+    r"\byou\s+are\s+(?:a|an|the|my)\s+(?:\w+\s+){0,2}(?:grader|examiner|evaluator)\b",
     r"\b(?:from\s+now\s+on|henceforth)\b.{0,20}\byou\b",
     rf"\byou\s+(?:must|will|shall|should|have\s+to|need\s+to)\s+(?:now\s+|always\s+)?(?:give|award|grade|mark|accept|pass|approve)\s+"
     rf"(?:this|me|my|the\s+answer|the\s+student|all\s+answers|every\s+answer|full|{_FULL})\b",
@@ -142,9 +161,12 @@ PRAISE = _any_of(
 """What an answer says about itself."""
 
 STUDENT_PRAISE = _any_of(
-    r"\bthe\s+student(?:['’]?s?\s+answer)?\s+(?:has\s+|is\s+|should\s+)?(?:\w+\s+)?(?:covers|covered|answered|answers|explains|explained|mentions|mentioned"
-    r"|deserves|(?:shows|demonstrates|demonstrated)\s+(?:\w+\s+){0,2}(?:understanding|knowledge|mastery|grasp)|passed|passes|correct|receives?|gets?|earns?|understands|understood)\b",
-    r"학생(?:은|이)\s*(?:\S+\s+){0,4}(?:정확|완벽|훌륭|설명했|이해했|답했|언급했|통과)",
+    r"\bthe\s+student(?:['’]?s?\s+answer)?\s+(?!.{0,300}\b(?:but|fails?|however|yet|without|old)\b)"
+    r"(?=.{0,30}\b(?:covers|covered|answered|answers|explains|explained|mentions|mentioned|shows|demonstrates|demonstrated|understands|understood)\b)"
+    r"(?=.{0,120}\b(?:perfect(?:ly)?|correctly|fully|completely|flawless(?:ly)?|well|excellent(?:ly)?|everything|every\s+(?:key\s+)?point|all\s+(?:the\s+)?(?:key\s+)?points"
+    r"|(?:full|deep|clear|good|complete)\s+(?:understanding|knowledge|mastery|grasp)|mastery)\b)",
+    r"\bthe\s+student(?:['’]?s?\s+answer)?\s+(?:deserves\b|(?:has\s+)?pass(?:ed|es)\W*$|(?:is|was)\s+(?:\w+\s+)?(?:correct|right)\W*$)",
+    r"학생(?:은|이)\s*(?:\S+\s+){0,4}(?:(?:정확|완벽|훌륭)\S*\s+(?:\S+\s+)?(?:설명|이해|답|언급)(?:했|하였)|통과(?:입|했|하였|\W*$))",
 )
 """What a fake comment says about its student; no sign where the question is about students and teachers."""
 

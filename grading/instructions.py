@@ -16,6 +16,7 @@ from grading.instruction_words import IN_ONE_WORD, ORDERS, PLEAS, PRAISE, SCORE_
 from grading.lookalikes import folded, has_spaced_out_words
 from grading.text import Part, sentence_parts, squeezed, words
 
+_WORD_CHARACTER = re.compile(r"\w")
 _FENCE = re.compile(r"```|~~~")
 _FENCE_LANGUAGE = re.compile(r"[A-Za-z0-9+#-]*(?=\n|$)")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{16,}={0,2}")
@@ -130,12 +131,16 @@ def _speeches(text: str, subject: frozenset[str]) -> Iterator[tuple[int, int]]:
     """What pretends to be said by somebody else, to the end of its line; a bare name takes the next line too."""
     found = [(part, match) for part in sentence_parts(text) if (match := SPEAKER.match(folded(part.text)))]
     is_talk = bool({_name(match) for _, match in found} - _WEAK_SPEAKERS - subject)
+    end = last_word = -1
     for part, match in found:
         is_allowed = _name(match) in subject or (_name(match) in _WEAK_SPEAKERS and not is_talk)
         if is_allowed and not match["noun"]:
             continue
-        end = _line_end(text, part.end)
-        is_bare = not re.search(r"\w", folded(text[part.start : end])[match.end() :])
+        # Once a line, since a line may have thousands of speakers.
+        if end < part.end:
+            end = _line_end(text, part.end)
+            last_word = _last_word(text, part.end, end)
+        is_bare = last_word < part.end and not _WORD_CHARACTER.search(match.string, match.end())
         yield part.start, _line_end(text, end + 1) if is_bare else end
 
 
@@ -146,6 +151,12 @@ def _name(match: re.Match[str]) -> str:
 def _line_end(text: str, start: int) -> int:
     end = text.find("\n", start)
     return len(text) if end < 0 else end
+
+
+def _last_word(text: str, start: int, end: int) -> int:
+    """The last place there with a character that is read as part of a word; -1 where there is none."""
+    places = range(end - 1, start - 1, -1)
+    return next((place for place in places if _WORD_CHARACTER.search(folded(text[place]))), -1)
 
 
 def _split_instructions(parts: list[Part], subject: frozenset[str]) -> Iterator[tuple[int, int]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,12 +23,13 @@ _LONG_KOREAN_SENTENCE, _KOREAN_CLAUSE = 100, 20
 
 
 def key_points_of(question: Question) -> tuple[KeyPoint, ...]:
-    """The question's key points, or the sentences of its first model answer with equal weight.
+    """The question's key points with cleaned texts, or the sentences of its first model answer with equal weight.
 
-    Raises :class:`QuestionUnusable` when there is neither.
+    Raises :class:`QuestionUnusable` when there is neither, or when no mean can be taken with the weights.
     """
     if question.key_points:
-        return question.key_points
+        _require_weights(question.key_points)
+        return tuple(replace(point, text=clean(point.text)) for point in question.key_points)
     parts = [part for answer in question.model_answers[:1] for part in sentences(clean(answer))]
     if not parts:
         raise QuestionUnusable(
@@ -37,6 +39,16 @@ def key_points_of(question: Question) -> tuple[KeyPoint, ...]:
         parts = [*parts[: _MAX_DERIVED - 1], " ".join(parts[_MAX_DERIVED - 1 :])]
     name = "{}번째 부분" if language_of(parts[0]) == "ko" else "part {}"
     return tuple(KeyPoint(position=n, name=name.format(n + 1), text=text) for n, text in enumerate(parts))
+
+
+def _require_weights(points: Sequence[KeyPoint]) -> None:
+    """Raises :class:`QuestionUnusable` for weights that are negative, no numbers, infinite, or all 0."""
+    weights = [point.weight for point in points]
+    if not (all(weight >= 0 for weight in weights) and 0 < sum(weights) < math.inf):
+        shown = ", ".join(map(str, weights))
+        raise QuestionUnusable(
+            f"the weights of the key points are {shown}: give each a number from 0 up, and one at least more than 0"
+        )
 
 
 def references_of(question: Question) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import re
 import unicodedata
 
 _LATIN_FOR = str.maketrans(
-    "авекмнорстухіѕјһԁԛԝѵґ" + "αβερνυτκιχηο" + "ɑɡɩıϲϳոսօցđ",
-    "abekmhopctyxisjhdqwvr" + "abepvutkixno" + "agiicjnuogd",
+    "авекмнорстухіѕјһԁԛԝѵґ" + "αβερνυτκιχηο" + "ɑɡɩıϲϳոսօցđ" + "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ",
+    "abekmhopctyxisjhdqwvr" + "abepvutkixno" + "agiicjnuogd" + "abcdefghijklmnoprstuvwyz",
 )
 _UPPER_LATIN_FOR = str.maketrans("АВЕКМНОРСТУХІЅЈԌԚԜ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXISJGQW" + "ABEZHIKMNOPTYX")
 _LOOKALIKES = _LATIN_FOR | _UPPER_LATIN_FOR

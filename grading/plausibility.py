@@ -40,6 +40,8 @@ _ROW_PIECES = frozenset(
 )
 _SAID_AGAIN = re.compile(r"(\D{1,4})\1{2,}.?|(\D{3,12})\2|([가-힣]{2,4})\3+|(\d)\4{5,}")
 _MAX_TOKEN = 200
+_MASHED = re.compile(r"[bcdfghj-np-tv-xz]+")
+_MIN_MASHED = 12
 _FILLERS = frozenset(
     "blah bla yada lol lmao haha hehe hihi foo bar baz qux lorem ipsum dolor sit amet consectetur adipiscing elit sed"  # noqa: SIM905
     " eiusmod tempor incididunt labore dolore magna aliqua 어쩌구 저쩌구 어쩌고 저쩌고 어쩌고저쩌고 어쩌구저쩌구"
@@ -72,6 +74,17 @@ def is_gibberish(text: str, known: Iterable[str] = ()) -> bool:
     # The mean of a few letters varies more, and abbreviations (xgb, sgd) are short.
     limit = _MIN_LOG2 if sum(map(len, latin)) >= 20 else _MIN_LOG2_SHORT
     return bool(latin) and mean_log2(latin) < limit
+
+
+def is_mashed(sentence: str, known: Iterable[str] = ()) -> bool:
+    """Whether a sentence among others is mashed keys alone: nothing but small letters without a single vowel.
+
+    Formulas, code and names have other signs or capitals, real words vowels, abbreviations fewer letters.
+    """
+    tokens = sentence.rstrip(".!?").split()
+    if len(tokens) < 2 or not all(len(token) >= 4 and _MASHED.fullmatch(token) for token in tokens):
+        return False
+    return sum(map(len, tokens)) >= _MIN_MASHED and is_gibberish(sentence, known)
 
 
 def _is_filler(token: str) -> bool:

@@ -26,7 +26,7 @@ from grading.keypoints import key_points_of, references_of
 from grading.reader import Prepared, Reading
 from grading.reading_model import ReadingModel
 from grading.scoring import Scored
-from grading.text import Part, clause_parts
+from grading.text import Part, clause_parts, clean
 from grading.token_states import TokenStates
 
 _KEPT_QUESTIONS = 256
@@ -77,10 +77,11 @@ class ReadQuestion:
         self.points: tuple[KeyPoint, ...] = key_points_of(question)
         self._scorer = scorer
         self._reader = scorer.model.reader
-        self._points = self._read(question.prompt, [point.text for point in self.points])
-        self._references = self._read(question.prompt, references_of(question))
+        # A tokenizer refuses half a surrogate pair.
+        self._prompt = clean(question.prompt)
+        self._points = self._read(self._prompt, [point.text for point in self.points])
+        self._references = self._read(self._prompt, references_of(question))
         self._signs = CountedSigns(question)
-        self._prompt = question.prompt
         self._reference_texts = references_of(question)
 
     def score(self, answer: GuardedAnswer) -> Scored:

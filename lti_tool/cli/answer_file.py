@@ -8,7 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,17 @@ ADDED_COLUMNS = ("score", "low", "high", "confidence", "flags")
 _PARTS: tuple[Part, ...] = ("question", "reference", "answer")
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_CELL = 16 * 1024 * 1024
+_LONGEST_NAME = 10_000
+"""In characters: a column's name that is longer has swallowed rows, since a quote is missing."""
+_SHOWN = 60
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+_Record = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRow:
-    """What is graded in one row: ``row`` as the spreadsheet counts (the header is 1), the texts as they were written.
+    """What is graded in one row: ``row`` as the spreadsheet counts (from 1), the texts as they were written.
 
     ``question`` and ``reference`` may come from a row above, ``answer`` may be blank.
     """
@@ -39,11 +46,15 @@ class AnswerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerFile:
-    """A whole file: ``records`` are all rows below the header, cell for cell, empty lines included."""
+    """A whole file: ``records`` are all rows below the header, cell for cell, empty lines included.
+
+    ``above`` are the rows above the header, which are blank, as rows below the last answer are.
+    """
 
     path: Path
-    header: tuple[str, ...]
-    records: tuple[tuple[str, ...], ...]
+    above: tuple[_Record, ...]
+    header: _Record
+    records: tuple[_Record, ...]
     answers: tuple[AnswerRow, ...]
     delimiter: str
     line_end: str
@@ -54,25 +65,30 @@ def read_answer_file(path: Path) -> AnswerFile:
     """Read a CSV file with a question, a model answer and an answer a row (:mod:`grading.answer_columns`).
 
     UTF-8 with or without a byte-order mark; commas, semicolons or tabs between cells. Blank cells of question and model
-    answer are those of the row above (merged cells of a spreadsheet). Raises :class:`click.ClickException`.
+    answer are those of the row above (merged cells of a spreadsheet). Rows of blank cells above the header and below
+    the last answer are left alone. Raises :class:`click.ClickException`.
     """
     text, has_bom = _text(path)
     delimiter = _delimiter(text)
-    header, *records = _records(path, text, delimiter) or [()]
-    if not any(cell.strip() for cell in header):
+    rows = dict(enumerate(_records(path, text, delimiter), 1))
+    filled = [row for row, record in rows.items() if _is_filled(record)]
+    if not filled:
         raise _fault(path, "the file is empty")
-    columns = _columns(path, header)
-    records = [_whole(path, row, record, header) for row, record in enumerate(records, 2)]
-    answers = tuple(_answers(path, records, columns))
-    if not answers:
+    first, last = filled[0], filled[-1]
+    header = rows[first]
+    columns = _columns(path, first, header)
+    whole = {row: _whole(path, row, rows[row], len(header)) for row in range(first + 1, last + 1)}
+    if not whole:
         raise _fault(path, "there is no row below the header")
+    records = list((rows | whole).values())
     return AnswerFile(
         path=path,
+        above=tuple(records[: first - 1]),
         header=header,
-        records=tuple(records),
-        answers=answers,
+        records=tuple(records[first:]),
+        answers=tuple(_answers(path, whole, columns)),
         delimiter=delimiter,
-        line_end="\r\n" if "\r\n" in text[: text.find("\n") + 1] else "\n",
+        line_end=_line_end(text),
         has_bom=has_bom,
     )
 
@@ -84,10 +100,11 @@ def write_graded_file(path: Path, file: AnswerFile, assessments: Mapping[int, As
     """
     names = _free_names(file.header)
     with _new_file(path, "utf-8-sig" if file.has_bom else "utf-8") as stream:
-        writer = csv.writer(stream, delimiter=file.delimiter, lineterminator=file.line_end)
-        writer.writerow((*file.header, *names))
-        for row, record in enumerate(file.records, 2):
-            writer.writerow((*record, *_cells(assessments.get(row))) if record else ())
+        for record in (*file.above, (*file.header, *names)):
+            stream.write(_line(record, file))
+        for row, record in enumerate(file.records, len(file.above) + 2):
+            is_answer = record and row <= file.answers[-1].row
+            stream.write(_line((*record, *_cells(assessments.get(row))) if is_answer else record, file))
     return names
 
 
@@ -97,57 +114,98 @@ def _text(path: Path) -> tuple[str, bool]:
     except OSError as error:
         raise _fault(path, f"it cannot be read: {error.strerror}") from error
     try:
-        return data.decode("utf-8-sig"), data.startswith(b"\xef\xbb\xbf")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = len(_LINE_END.findall(data[: error.start].decode("latin-1"))) + 1
         raise _fault(path, f"line {line}: it is not UTF-8; save it as “CSV UTF-8”") from error
+    # Some programs put a mark before the one that is there.
+    bare = text.lstrip("\ufeff")
+    return bare, len(bare) < len(text)
+
+
+def _line_end(text: str) -> str:
+    """How rows end: as the first line does, but a lone carriage return ends rows only where nothing else does."""
+    ends = _LINE_END.finditer(text)
+    return next((end.group() for end in ends if end.group() != "\r"), "\r" if "\r" in text else "\n")
 
 
 def _delimiter(text: str) -> str:
-    """The one by which most of the columns are found, else the most frequent one of the first line."""
-    first = text.split("\n", 1)[0]
+    """The one by which most of the columns are found, else the one that gives most cells in the first row."""
 
     def fitness(delimiter: str) -> tuple[int, int]:
-        header = next(csv.reader([first], delimiter=delimiter), [])
-        return sum(column_of(part, header) is not None for part in _PARTS), first.count(delimiter)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            header = next(filter(_is_filled, reader), [])
+        except csv.Error:
+            return 0, 0
+        return sum(column_of(part, header) is not None for part in _PARTS), len(header)
 
-    return max(_DELIMITERS, key=fitness)
+    with _long_cells():
+        return max(_DELIMITERS, key=fitness)
 
 
-def _records(path: Path, text: str, delimiter: str) -> list[tuple[str, ...]]:
-    limit = csv.field_size_limit(_LONGEST_CELL)
+def _records(path: Path, text: str, delimiter: str) -> list[_Record]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        return [tuple(record) for record in reader]
+        with _long_cells():
+            return [tuple(record) for record in reader]
     except csv.Error as error:
         raise _fault(path, f"line {reader.line_num}: not readable as CSV ({error})") from error
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Inside, cells may be as long as essays with pictures pasted into them."""
+    limit = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        yield
     finally:
         csv.field_size_limit(limit)
 
 
-def _columns(path: Path, header: Sequence[str]) -> dict[Part, int]:
+def _is_filled(record: Sequence[str]) -> bool:
+    return any(cell.strip() for cell in record)
+
+
+def _columns(path: Path, row: int, header: _Record) -> dict[Part, int]:
+    for place, name in enumerate(header, 1):
+        if len(name) > _LONGEST_NAME:
+            raise _fault(path, f"row {row}, column {place}: a name of {len(name)} characters; is a quote missing?")
+    plain = [name.strip().casefold() for name in header]
     columns: dict[Part, int] = {}
     for part in _PARTS:
         name = column_of(part, header)
         if name is None:
-            there = ", ".join(header)
-            raise _fault(path, f"row 1: no column {' or '.join(COLUMNS[part])}; there is {there}")
-        columns[part] = header.index(name)
+            there = ", ".join(map(_shown, header))
+            raise _fault(path, f"row {row}: no column {' or '.join(COLUMNS[part])}; there is {there}")
+        places = [place for place, each in enumerate(plain) if each == name.strip().casefold()]
+        if len(places) > 1:
+            numbers = " and ".join(str(place + 1) for place in places)
+            raise _fault(path, f"row {row}: columns {numbers} are both called {_shown(name)}; rename what is not meant")
+        columns[part] = places[0]
     return columns
 
 
-def _whole(path: Path, row: int, record: tuple[str, ...], header: Sequence[str]) -> tuple[str, ...]:
+def _shown(text: str) -> str:
+    """A name from a file as an error shows it: what is long is cut."""
+    return _visible(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def _visible(text: str) -> str:
+    """Text as a terminal may show it: what is no visible character is spelt out."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _whole(path: Path, row: int, record: _Record, width: int) -> _Record:
     """The record with as many cells as the header; an empty line stays one."""
-    if len(record) > len(header):
-        raise _fault(
-            path, f"row {row}: {len(record)} cells, but the header has {len(header)}; put quotes around such text"
-        )
-    return (*record, *[""] * (len(header) - len(record))) if record else ()
+    if len(record) > width:
+        raise _fault(path, f"row {row}: {len(record)} cells, but the header has {width}; put quotes around such text")
+    return (*record, *[""] * (width - len(record))) if record else ()
 
 
-def _answers(path: Path, records: Iterable[tuple[str, ...]], columns: Mapping[Part, int]) -> Iterator[AnswerRow]:
+def _answers(path: Path, rows: Mapping[int, _Record], columns: Mapping[Part, int]) -> Iterator[AnswerRow]:
     question = reference = ""
-    for row, record in enumerate(records, 2):
+    for row, record in rows.items():
         if not record:
             continue
         own_question, own_reference = (record[columns[part]].strip() for part in ("question", "reference"))
@@ -159,6 +217,13 @@ def _answers(path: Path, records: Iterable[tuple[str, ...]], columns: Mapping[Pa
         if not reference:
             raise _fault(path, f"row {row}: the question has no model answer")
         yield AnswerRow(row=row, question=question, reference=reference, answer=record[columns["answer"]])
+
+
+def _line(cells: _Record, file: AnswerFile) -> str:
+    """One row as it is written; ``csv`` quotes a cell for no other line break than those of its own row ends."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream, delimiter=file.delimiter, lineterminator="\r\n").writerow(cells)
+    return stream.getvalue().removesuffix("\r\n") + file.line_end
 
 
 def _free_names(header: Sequence[str]) -> tuple[str, ...]:
@@ -191,4 +256,4 @@ def _new_file(path: Path, encoding: str) -> Iterator[io.TextIOWrapper]:
 
 
 def _fault(path: Path, text: str) -> click.ClickException:
-    return click.ClickException(f"{path}: {text}.")
+    return click.ClickException(f"{_visible(str(path))}: {text}.")

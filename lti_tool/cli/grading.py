@@ -186,11 +186,12 @@ def _question(
     prompt: str, references: tuple[str, ...], points: tuple[KeyPoint, ...] = (), language: str = ""
 ) -> Question:
     from grading.domain import Question
-    from grading.text import language_of
+    from grading.text import clean, language_of
 
     guessed = language or language_of(references[0])
     return Question(
-        prompt=prompt,
+        # The shell passes on bytes that are no UTF-8 as half a surrogate pair, and no tokenizer reads those.
+        prompt=clean(prompt),
         model_answers=references,
         key_points=points,
         language="en" if guessed == "und" else guessed,

@@ -13,7 +13,7 @@ from finetune.graded_questions import GradedQuestion
 from finetune.reader_examples import ReaderQuestion, Text, reader_questions
 from grading.domain import Question
 
-WORDS = "river garden window copper violin harbour meadow lantern saddle orchard".split()
+WORDS = ["river", "garden", "window", "copper", "violin", "harbour", "meadow", "lantern", "saddle", "orchard"]
 
 
 def questions(count: int, score: float = 1.0) -> list[ReaderQuestion]:

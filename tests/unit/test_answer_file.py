@@ -156,3 +156,88 @@ def test_a_file_that_cannot_be_finished_is_not_there(read, tmp_path: Path, monke
 def test_a_folder_that_is_not_there_is_named(read, tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="cannot be written"):
         write_graded_file(tmp_path / "nowhere" / "out.csv", read(PLAIN), {})
+
+
+def written(folder: Path, file: AnswerFile) -> str:
+    """What is written when every answer is assessed."""
+    write_graded_file(folder / "out.csv", file, {row.row: assessed() for row in file.answers})
+    return (folder / "out.csv").read_bytes().decode()
+
+
+GRADES = "0.5000,0.2500,0.7500,0.9000,"
+
+
+def test_lines_may_end_in_carriage_returns_alone(read, tmp_path: Path) -> None:
+    file = read(b"question,reference,answer\rq,r,a\rq,r,b\r")
+    assert [(row.row, row.answer) for row in file.answers] == [(2, "a"), (3, "b")]
+    assert written(tmp_path, file).split("\r")[1:] == [f"q,r,a,{GRADES}", f"q,r,b,{GRADES}", ""]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("inside", ["\n", "\r\n", "\r"])
+def test_a_line_break_in_a_cell_stays_in_it(read, tmp_path: Path, end: str, inside: str) -> None:
+    cell = f"one{inside}two"
+    written(tmp_path, read(f'question,reference,answer{end}q,r,"{cell}"{end}'))
+    [row] = read((tmp_path / "out.csv").read_bytes()).answers
+    assert row.answer == cell
+
+
+def test_a_quoted_line_break_in_the_header_is_read(read) -> None:
+    [row] = read('"what\ncourse";question;reference;answer\nx;q;r;"a, b, c"\n').answers
+    assert row.answer == "a, b, c"
+
+
+def test_a_name_as_long_as_a_file_is_refused_with_its_place(read) -> None:
+    limit = csv.field_size_limit()
+    with pytest.raises(click.ClickException, match="row 1, column 4: a name of 200000 characters") as caught:
+        read(f"question,reference,answer,{'x' * 200_000}\nq,r,a,b\n")
+    assert len(caught.value.message) < 500
+    assert csv.field_size_limit() == limit
+
+
+@pytest.mark.parametrize("blank", [",,\n,,\n", " , ,\n", "\n\n", ",,,,\n", "\n,,\n \n"])
+def test_blank_rows_below_the_last_answer_stay_as_they_are(read, tmp_path: Path, blank: str) -> None:
+    file = read(f"question,reference,answer\nq,r,a\n,,\n,,b\n{blank}")
+    assert [(row.row, row.answer) for row in file.answers] == [(2, "a"), (3, ""), (4, "b")]
+    assert written(tmp_path, file).endswith(f"\n,,b,{GRADES}\n{blank}")
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n\n", ",,\n", " \n"])
+def test_blank_rows_above_the_header_stay_and_are_counted(read, tmp_path: Path, blank: str) -> None:
+    file = read(f"{blank}{PLAIN}")
+    assert [row.row for row in file.answers] == [blank.count("\n") + 2]
+    assert written(tmp_path, file).startswith(f"{blank}question,reference,answer,score")
+    assert written(tmp_path, file).endswith(f",an error,{GRADES}\n")
+    with pytest.raises(click.ClickException, match=f"row {blank.count(chr(10)) + 1}: no column answer"):
+        read(f"{blank}question,reference\nq,r\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "places"),
+    [
+        ("question,reference,answer,answer", "columns 3 and 4 are both called answer"),
+        ("Question,reference,answer, question ", "columns 1 and 4 are both called"),
+        ("question,reference,answer,REFERENCE", "columns 2 and 4 are both called"),
+    ],
+)
+def test_two_columns_of_one_name_are_refused_with_both_places(read, header: str, places: str) -> None:
+    with pytest.raises(click.ClickException) as caught:
+        read(f"{header}\nq,r,a,b\n")
+    assert places in caught.value.message
+
+
+def test_other_columns_may_share_a_name(read) -> None:
+    assert read("note,question,reference,answer,note\n1,q,r,a,2\n").answers[0].answer == "a"
+
+
+def test_a_second_byte_order_mark_is_no_part_of_a_name(read, tmp_path: Path) -> None:
+    file = read(f"\ufeff\ufeff{PLAIN}")
+    assert file.header[0] == "question"
+    assert written(tmp_path, file).startswith("\ufeffquestion")
+
+
+def test_what_steers_a_terminal_is_spelt_out_in_an_error(read) -> None:
+    with pytest.raises(click.ClickException) as caught:
+        read("question,reference,\x1b[31mred,zero\u200bwidth\nq,r,a,b\n")
+    assert "\\x1b[31mred, zero\\u200bwidth" in caught.value.message
+    assert caught.value.message.isprintable()

@@ -14,9 +14,10 @@ from finetune.reader_network import ReaderNetwork
 from grading.answer_signs import SIGNS, CountedSigns, ReadLogits, sigmoid
 from grading.domain import Flag, KeyPoint, Question, Verdict
 from grading.encoder import Encoder
-from grading.errors import HeadBroken
+from grading.errors import HeadBroken, QuestionUnusable
 from grading.grader import Grader
 from grading.head import Interval, Trees
+from grading.keypoints import key_points_of
 from grading.metrics import length_correlation, risk_coverage, weighted_rmse
 from grading.reader import Reader
 from grading.reading_model import DEFAULT_MODEL, ReadingModel, load_reading_model
@@ -178,18 +179,59 @@ def test_risk_falls_when_a_person_takes_the_unsure_ones() -> None:
 
 def test_a_point_that_stands_in_the_answer_word_for_word_is_said() -> None:
     signs = CountedSigns(QUESTION)
-    said = ["I am sure", "at prediction time ALL units are used!"]
-    assert signs.with_exact(said, LOGITS).point_said.tolist() == [2.0, 4.0]
-    assert signs.with_exact(said, LOGITS).reference_said.tolist() == [0.5]
-    both = [*said, "Dropout sets random activations to zero in each training step"]
+    last = signs.with_exact(["at prediction time ALL units are used!"], LOGITS)
+    assert last.point_said.tolist() == [2.0, 4.0]
+    assert last.point_contradicted.tolist() == [-3.0, -4.0]
+    assert last.reference_said.tolist() == [0.5]
+    both = ["At prediction time all units are used", "dropout sets random activations to zero in each training step"]
     assert signs.with_exact(both, LOGITS).reference_said.tolist() == [4.0]
 
 
-def test_a_point_inside_a_sentence_that_denies_it_or_with_another_sign_is_not_said_word_for_word() -> None:
-    signs = CountedSigns(QUESTION)
-    denied = ["It is not true that at prediction time all units are used"]
-    assert signs.with_exact(denied, LOGITS).point_said.tolist() == [2.0, -2.0]
-    formula = Question(prompt="When is it stable?", model_answers=("It is stable if x > 0.",))
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["It is not true that at prediction time all units are used"],
+        ["At prediction time all units are used.", "That is wrong."],
+        ["Not true:", "At prediction time all units are used"],
+        ["At prediction time all units are used.", "At prediction time all units are switched off."],
+        [],
+    ],
+)
+def test_what_is_quoted_beside_anything_else_is_read(said: list[str]) -> None:
+    assert CountedSigns(QUESTION).with_exact(said, LOGITS) is LOGITS
+
+
+def test_signs_count_word_for_word_and_a_point_of_signs_alone_is_never_found() -> None:
     one = replace(LOGITS, point_said=LOGITS.point_said[:1], point_contradicted=LOGITS.point_contradicted[:1])
-    assert CountedSigns(formula).with_exact(["it is stable if x < 0"], one).point_said.tolist() == [2.0]
-    assert CountedSigns(formula).with_exact(["it is stable if x > 0"], one).point_said.tolist() == [4.0]
+    formula = CountedSigns(Question(prompt="When is it stable?", model_answers=("It is stable if x > 0.",)))
+    assert formula.with_exact(["it is stable if x < 0"], one) is one
+    assert formula.with_exact(["it is stable if x > 0"], one).point_said.tolist() == [4.0]
+    sign = Question(prompt="Which sign?", model_answers=(), key_points=(KeyPoint(position=0, name="sign", text="−"),))
+    assert CountedSigns(sign).with_exact(["a banana"], one) is one
+
+
+@pytest.mark.parametrize("text", ["b\udcffias", "\udcff", "\u200b", ""])
+def test_no_text_of_a_question_stops_the_grading(grader: Grader, text: str) -> None:
+    point = KeyPoint(position=0, name="point", text=text)
+    [assessment] = grader.assess(Question(prompt=text, model_answers=("bias",), key_points=(point,)), ["it is biased"])
+    assert 0 <= assessment.fraction <= 1
+
+
+def test_key_points_are_read_cleaned() -> None:
+    point = KeyPoint(position=0, name="point", text="an\udcff  error", weight=2)
+    assert key_points_of(Question(prompt="?", model_answers=(), key_points=(point,))) == (
+        replace(point, text="an error"),
+    )
+
+
+@pytest.mark.parametrize("weights", [(0, 0), (1, -1), (2, -1), (1, float("nan")), (1, float("inf"))])
+def test_weights_that_allow_no_mean_are_refused(grader: Grader, weights: tuple[float, ...]) -> None:
+    points = tuple(replace(point, weight=weight) for point, weight in zip(QUESTION.key_points, weights, strict=True))
+    with pytest.raises(QuestionUnusable, match="more than 0"):
+        grader.assess(replace(QUESTION, key_points=points), ["units are dropped"])
+
+
+def test_a_point_without_weight_beside_one_with_weight_is_read(grader: Grader) -> None:
+    light = (QUESTION.key_points[0], replace(QUESTION.key_points[1], weight=0))
+    [assessment] = grader.assess(replace(QUESTION, key_points=light), ["units are dropped"])
+    assert len(assessment.verdicts) == 2
