@@ -26,7 +26,7 @@ _SHORTEST_COPY = 12
 _STRAIGHT = str.maketrans("’−", "'-")
 _LOOSE_SPACE = re.compile(r"(?<!\d) | (?!\d)")
 _OPTION = re.compile(r"(?:(?<=\s)|^)(?:\(?(?:[A-Ea-e1-9]|[ㄱ-ㅁ가나다라마])[).]|[①-⑨])\s*(?=\S)")
-_ASKED = re.compile(r"^\W*(?:q(?:uestion)?|prompt|문제|질문)\s*\d*\s*[:.)]\s*", re.IGNORECASE)
+_ASKED = re.compile(r"^\W*(?:question|q|prompt|문제|질문)\s*\d*\s*[:.)]\s*", re.IGNORECASE)
 _IS_QUESTION = re.compile(r"(?:[?？]|나요|까요?|는가|은가|인가|ㄴ가|는지요?|까)\W*$")
 _QUOTED = re.compile(r"(?<!\w)'[^'\n]{3,400}'(?!\w)|\"[^\"\n]{3,400}\"|“[^”\n]{3,400}”|‘[^’\n]{3,400}’")
 _ADDRESSING = re.compile(r"\b(?:please|pls|grad(?:e|er|ing)|my|me|you)\b|제발|주세요|채점", re.IGNORECASE)
