@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.bank import VERDICTS, load_bank
+from finetune.bank import VERDICTS, BankKeyPoint, load_bank
 from finetune.composed_answers import composed_answers
-from finetune.contrasts import load_contrasts
+from finetune.contrasts import ContrastPoint, load_contrasts
 from finetune.errors import DataUnreadable
 from finetune.graded_answer import GradedAnswer
 from grading.answer_columns import COLUMNS, column_of
 from grading.domain import KeyPoint, Question, Verdict
-from grading.samples import load_samples
+from grading.samples import SampleKeyPoint, load_samples
 from grading.text import language_of
 
 
@@ -40,15 +40,7 @@ def bank_questions() -> list[GradedQuestion]:
         GradedQuestion(
             source="bank",
             group=f"bank {identifier}",
-            question=Question(
-                prompt=entry.prompt,
-                model_answers=(entry.reference,),
-                key_points=tuple(
-                    KeyPoint(position=position, name=point.name, text=point.text, weight=point.weight)
-                    for position, point in enumerate(entry.key_points)
-                ),
-                language=language,
-            ),
+            question=_question(entry.prompt, (entry.reference,), entry.key_points, language),
             answers=tuple(
                 GradedAnswer(
                     text=answer.text,
@@ -69,15 +61,7 @@ def contrast_questions() -> list[GradedQuestion]:
         GradedQuestion(
             source="contrasts",
             group=f"contrasts {language} {identifier}",
-            question=Question(
-                prompt=contrast.prompt,
-                model_answers=(contrast.reference,),
-                key_points=tuple(
-                    KeyPoint(position=position, name=point.name, text=point.text, weight=point.weight)
-                    for position, point in enumerate(contrast.points)
-                ),
-                language=language,
-            ),
+            question=_question(contrast.prompt, (contrast.reference,), contrast.points, language),
             answers=tuple(composed_answers(contrast, random.Random(f"{language} {identifier}"))),
         )
         for (language, identifier), contrast in load_contrasts().items()
@@ -90,15 +74,7 @@ def sample_questions() -> list[GradedQuestion]:
         GradedQuestion(
             source="samples",
             group=f"samples {sample.id}",
-            question=Question(
-                prompt=sample.prompt,
-                model_answers=tuple(sample.model_answers),
-                key_points=tuple(
-                    KeyPoint(position=position, name=point.name, text=point.text, weight=point.weight)
-                    for position, point in enumerate(sample.key_points)
-                ),
-                language=sample.language,
-            ),
+            question=_question(sample.prompt, tuple(sample.model_answers), sample.key_points, sample.language),
             answers=tuple(
                 GradedAnswer(
                     text=answer.text,
@@ -112,6 +88,19 @@ def sample_questions() -> list[GradedQuestion]:
         )
         for sample in load_samples()
     ]
+
+
+def _question(
+    prompt: str,
+    model_answers: tuple[str, ...],
+    points: Sequence[BankKeyPoint | ContrastPoint | SampleKeyPoint],
+    language: str,
+) -> Question:
+    key_points = tuple(
+        KeyPoint(position=position, name=point.name, text=point.text, weight=point.weight)
+        for position, point in enumerate(points)
+    )
+    return Question(prompt=prompt, model_answers=model_answers, key_points=key_points, language=language)
 
 
 def csv_questions(path: Path, *, without: Iterable[str] = ()) -> list[GradedQuestion]:

@@ -1,18 +1,14 @@
-"""Questions in YAML files, one a file, checked when read."""
+"""The YAML files of the banks that are trained on: one error for all, and a check of a whole folder."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-LANGUAGES: tuple[Literal["en", "ko"], ...] = ("en", "ko")
-
-Model = TypeVar("Model", bound=BaseModel)
+from grading import yaml_files
+from grading.yaml_files import Model, yaml_paths
 
 
 class BankError(Exception):
@@ -21,20 +17,7 @@ class BankError(Exception):
 
 def read_yaml(path: Path, schema: type[Model]) -> Model:
     """One file, checked; :class:`BankError` names the file and the field."""
-    try:
-        return schema.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BankError(f"{path}: not readable as YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "question"
-        raise BankError(f"{path}: {place}: {first['msg']}") from error
-
-
-def yaml_paths(folder: Path) -> Iterator[Path]:
-    """``<language>/<id>.yaml`` in ``folder``, sorted."""
-    for language in LANGUAGES:
-        yield from sorted((folder / language).glob("*.yaml"))
+    return yaml_files.read_yaml(path, schema, BankError)
 
 
 def check_all(folder: Path, schema: type[BaseModel]) -> int:

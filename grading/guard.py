@@ -10,9 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from grading.domain import Flag, Question
-from grading.instructions import without_instructions
+from grading.instructions import ATTACKS, without_instructions
 from grading.plausibility import is_gibberish, is_mashed
 from grading.polarity import negations
 from grading.refusals import is_dont_know
@@ -30,7 +31,6 @@ _ASKED = re.compile(r"^\W*(?:question|q|prompt|문제|질문)\s*\d*\s*[:.)]\s*",
 _IS_QUESTION = re.compile(r"(?:[?？]|나요|까요?|는가|은가|인가|ㄴ가|는지요?|까)\W*$")
 _QUOTED = re.compile(r"(?<!\w)'[^'\n]{3,400}'(?!\w)|\"[^\"\n]{3,400}\"|“[^”\n]{3,400}”|‘[^’\n]{3,400}’")
 _ADDRESSING = re.compile(r"\b(?:please|pls|grad(?:e|er|ing)|my|me|you)\b|제발|주세요|채점", re.IGNORECASE)
-_INJECTION = frozenset({"injection", "injections", "jailbreak", "jailbreaking", "jailbreaks", "인젝션", "탈옥"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +131,7 @@ def _key(text: str) -> str:
     return re.sub("\n+", "\n", _LOOSE_SPACE.sub("", " ".join(pieces))).strip("\n")
 
 
+@lru_cache(maxsize=256)
 def _keys_of_own(question: Question) -> frozenset[str]:
     """The instructor's model answers and key points, and each of their sentences."""
     texts = [clean(text) for text in (*question.model_answers, *(point.text for point in question.key_points))]
@@ -141,7 +142,7 @@ def _without_instructions(written: str, asked: tuple[str, ...], own: frozenset[s
     """The text with line breaks for what speaks to the grader; the instructor's sentences are not looked at."""
     subject = frozenset(word for text in asked for word in (*words(text), *terms(text)))
     hidden = [(part, "\n") for part in sentence_parts(written) if _key(part.text) in own]
-    if subject & _INJECTION:
+    if subject & ATTACKS:
         hidden += [(part, BLANK) for part in _quotations(written)]
     told, is_instructing = without_instructions(_hidden(written, hidden), subject)
     if is_instructing:

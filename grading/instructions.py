@@ -24,17 +24,9 @@ _MAX_DECODED, _MAX_TOKENS = 2000, 50
 _MAX_SENTENCES, _MAX_DIFFERENT = 2000, 256
 _SHORT_LINE_WORDS = 3
 _SHORT_LINES_TOGETHER = 40
-_ABOUT_INJECTION = {
-    "injection",
-    "injections",
-    "jailbreak",
-    "jailbreaking",
-    "jailbreaks",
-    "guardrail",
-    "guardrails",
-    "인젝션",
-    "탈옥",
-}
+ATTACKS = frozenset({"injection", "injections", "jailbreak", "jailbreaking", "jailbreaks", "인젝션", "탈옥"})
+"""In a question or model answer they say that attacks on language models are asked for."""
+_ABOUT_INJECTION = ATTACKS | {"guardrail", "guardrails"}
 _WEAK_SPEAKERS = {"user", "student", "human", "teacher", "교사", "학생", "사용자"}
 
 

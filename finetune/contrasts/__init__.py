@@ -14,7 +14,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from finetune.yaml_files import read_yaml, yaml_paths
+from finetune.yaml_files import read_yaml
+from grading.yaml_files import yaml_paths
 
 CONTRASTS_FOLDER = Path(__file__).parent
 

@@ -7,17 +7,16 @@ languages is the same question. ``python -m grading.samples`` checks them all an
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from grading.yaml_files import read_yaml, yaml_paths
 
 SAMPLES_FOLDER = Path(__file__).parent
-LANGUAGES: tuple[Literal["en", "ko"], ...] = ("en", "ko")
 
 Text = Annotated[str, Field(min_length=2, max_length=4000)]
 
@@ -119,14 +118,7 @@ def get_sample(sample_id: str, language: str) -> SampleQuestion:
 
 def read_sample(path: Path) -> SampleQuestion:
     """One file of the bank, checked; :class:`SampleError` names the file and the field."""
-    try:
-        sample = SampleQuestion.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SampleError(f"{path}: not readable as YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "question"
-        raise SampleError(f"{path}: {place}: {first['msg']}") from error
+    sample = read_yaml(path, SampleQuestion, SampleError)
     if (sample.language, sample.id) != (path.parent.name, path.stem):
         raise SampleError(f"{path}: id and language must equal the file's name and folder")
     return sample
@@ -134,12 +126,7 @@ def read_sample(path: Path) -> SampleQuestion:
 
 @cache
 def _load_all() -> tuple[SampleQuestion, ...]:
-    return tuple(read_sample(path) for path in _paths())
-
-
-def _paths() -> Iterator[Path]:
-    for language in LANGUAGES:
-        yield from sorted((SAMPLES_FOLDER / language).glob("*.yaml"))
+    return tuple(read_sample(path) for path in yaml_paths(SAMPLES_FOLDER))
 
 
 def _check_answer(number: int, answer: SampleAnswer, key_point_ids: list[str]) -> None:
@@ -166,11 +153,11 @@ _SCORE_RANGE = {
 def main() -> int:
     """Check every file and print what is wrong; the exit code is 1 if anything is."""
     faults = 0
-    for path in _paths():
+    for path in yaml_paths(SAMPLES_FOLDER):
         try:
             read_sample(path)
         except SampleError as error:
             faults += 1
             sys.stderr.write(f"{error}\n")
-    sys.stdout.write(f"{len(list(_paths()))} questions, {faults} with faults\n")
+    sys.stdout.write(f"{len(list(yaml_paths(SAMPLES_FOLDER)))} questions, {faults} with faults\n")
     return 1 if faults else 0

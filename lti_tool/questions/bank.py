@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 
-from grading.samples import LANGUAGES, SampleQuestion, get_sample, load_samples
+from grading.samples import SampleQuestion, get_sample, load_samples
+from grading.yaml_files import LANGUAGES
 from lti_tool.errors import Unusable
 from lti_tool.questions.store import NewKeyPoint, NewQuestion
 
