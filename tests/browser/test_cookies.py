@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from config import Settings
 from lti_tool.demo.practice import Activity
@@ -78,10 +78,11 @@ def framed(stack: Stack, watched: Profiles) -> Somebody:
 
 
 def assert_blocks_third_party_cookies(somebody: Person) -> None:
-    """The frame is of another site, and an ordinary cookie does not stick in it."""
-    assert ("127.0.0.1" in somebody.page.url, "localhost" in somebody.document.url) == (True, True)
-    somebody.document.evaluate("document.cookie = 'ordinary=1; SameSite=None; Secure; Path=/'")
-    assert "ordinary" not in somebody.document.evaluate("document.cookie")
+    """The frame is of another site, and an ordinary cookie does not stick in it; the frame has loaded."""
+    set_one = "document.cookie = 'ordinary=1; SameSite=None; Secure; Path=/'"
+    host, cookies = somebody.document.evaluate(f"() => {{ {set_one}; return [location.hostname, document.cookie]; }}")
+    assert ("127.0.0.1" in somebody.page.url, host) == (True, "localhost")
+    assert "ordinary" not in cookies
 
 
 def token_of(somebody: Person) -> str | None:
@@ -226,10 +227,16 @@ def test_two_quizzes_in_two_tabs_without_cookies_never_mix(
 # A new window ------------------------------------------------------------------------------------------------------
 
 
-def opens_the_window(somebody: Person, name: str) -> None:
-    """From the page in the frame that offers it; the frame says so afterwards."""
+def offered_window(somebody: Person) -> Locator:
+    """The link to a new window, once the launch in the frame has come as far as offering it."""
     way_out = somebody.tool.get_by_role("link", name="Open in a new window")
     expect(way_out).to_be_visible()
+    return way_out
+
+
+def opens_the_window(somebody: Person, name: str) -> None:
+    """From the page in the frame that offers it; the frame says so afterwards."""
+    way_out = offered_window(somebody)
     picture(somebody.page, f"{name}-1-offered")
     with somebody.page.context.expect_page() as opened:
         way_out.click()
@@ -245,6 +252,7 @@ def test_a_new_window_carries_a_launch_where_nothing_else_does(
     activity = add_quiz(stack, "A new window", ["overfitting"])
     mateo = framed("mateo")
     mateo.page.goto(f"{stack.lms.url}/as/mateo/activities/{activity.id}?storage=off")
+    offered_window(mateo)
     assert_blocks_third_party_cookies(mateo)
     opens_the_window(mateo, "cookies-window")
     assert token_of(mateo) is None
