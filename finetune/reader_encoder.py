@@ -82,6 +82,14 @@ def trainable_encoder(
     return TrainableEncoder(model=model, **found)
 
 
+def published_encoder(folder_or_id: str, *, name: str, layers: int | None) -> Encoder:
+    """The encoder as it was published, but for layers that are left out: it knows what a text is about."""
+    encoder = Encoder(folder_or_id, name=name)
+    if layers is not None:
+        adapt(encoder._model, layers=layers, adapter=None)
+    return encoder
+
+
 def fresh_adapter(model: PeftModel) -> None:
     """Draw the adapter anew, so that it changes nothing yet; uses torch's generator."""
     for name, parameter in model.named_parameters():

@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -26,7 +24,6 @@ from finetune.reader_tokens import Tokens
 
 _ENCODER_DECAY, _READER_DECAY = 0.01, 0.05
 _PAIRS_TOGETHER = {"cpu": 128, "cuda": 2048}
-_EMBEDDED_TOGETHER = 32
 _READER, _ADAPTER = "reader.", "adapter."
 
 
@@ -68,17 +65,6 @@ class ReaderModel:
             learning = [parameter for parameter in self.encoder.adapter.parameters() if parameter.requires_grad]
             groups.append({"params": learning, "peak": training.encoder_rate, "weight_decay": _ENCODER_DECAY})
         return groups
-
-    def embedded(self, texts: Sequence[Text]) -> NDArray[np.float32]:
-        """The mean state of each text, ``[texts, dimension]``: what it is about."""
-        self._set_training(False)
-        found: list[NDArray[np.float32]] = []
-        with torch.inference_mode(), self._accelerator.autocast():
-            for begin in range(0, len(texts), _EMBEDDED_TOGETHER):
-                side = self._states.side(texts[begin : begin + _EMBEDDED_TOGETHER])
-                there = side.mask[..., None]
-                found.append(((side.states * there).sum(1) / there.sum(1)).float().cpu().numpy())
-        return np.concatenate(found)
 
     def add_gradients(self, batch: Sequence[Pair]) -> float:
         """Those of one batch, worked through in slices that bound the memory; returns its loss."""

@@ -18,7 +18,7 @@ from finetune.reader_model import ReaderModel
 from finetune.reading_head import HeadRow
 from grading.answer_signs import CountedSigns, ReadLogits, sigmoid
 from grading.metrics import grading_metrics
-from grading.text import sentences
+from grading.nearness import Near
 
 _TOGETHER = 64
 
@@ -95,24 +95,27 @@ def described(questions: Sequence[ReaderQuestion], reading: OutOfFold) -> dict[s
 
 
 def head_rows(
-    questions: Sequence[ReaderQuestion], readings: Sequence[OutOfFold], weights: Mapping[str, float]
+    questions: Sequence[ReaderQuestion],
+    readings: Sequence[OutOfFold],
+    near: Sequence[Near],
+    weights: Mapping[str, float],
 ) -> list[HeadRow]:
-    """The signs of each answer as the head takes them when the model serves."""
+    """The signs of each answer as the head takes them when the model serves; ``near`` one a reading."""
     signs: dict[int, CountedSigns] = {}
     rows: list[HeadRow] = []
-    for reading in readings:
+    for reading, how_near in zip(readings, near, strict=True):
         question = questions[reading.question]
         if reading.question not in signs:
             signs[reading.question] = CountedSigns(question.question)
         answer = question.answers[reading.answer]
         points, references = np.split(reading.logits, [len(question.points)])
-        read = ReadLogits(
+        # Without what stands there word for word: the head is to learn from readings, not from certainty.
+        logits = ReadLogits(
             point_said=points[:, 0],
             point_contradicted=points[:, 1],
             reference_said=references[:, 0],
             reference_contradicted=references[:, 1],
         )
-        logits = signs[reading.question].with_exact(sentences(answer.text), read)
         rows.append(
             HeadRow(
                 group=question.group,
@@ -121,7 +124,7 @@ def head_rows(
                 is_made_up=answer.graded.is_made_up,
                 weight=weights[question.source],
                 score=answer.graded.score,
-                signs=signs[reading.question].row(answer.text, logits),
+                signs=signs[reading.question].row(answer.text, logits, how_near),
                 said=sigmoid(logits.point_said),
                 contradicted=sigmoid(logits.point_contradicted),
                 verdicts=answer.graded.verdicts,

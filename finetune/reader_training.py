@@ -21,14 +21,14 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from finetune.elsewhere_fitting import asked_texts, elsewhere_limits
 from finetune.errors import ModelUnsuitable, TooFewExamples
 from finetune.explainer_run import thinned
 from finetune.graded_questions import GradedQuestion
+from finetune.nearness_fitting import fitted_nearness, near_of, nearness_to_json
 from finetune.one_cycle import one_cycle
 from finetune.reader_batches import Pair, ReaderTraining, batches_of, steps_of
 from finetune.reader_card import reader_card
-from finetune.reader_encoder import TrainableEncoder, trainable_encoder
+from finetune.reader_encoder import TrainableEncoder, published_encoder, trainable_encoder
 from finetune.reader_examples import ReaderQuestion, Text, digest_of, reader_questions, source_weights
 from finetune.reader_model import ReaderModel
 from finetune.reader_readings import (
@@ -48,6 +48,7 @@ from finetune.reader_tokens import Tokens, tokens_of
 from finetune.reading_head import FOLDS as HEAD_FOLDS
 from finetune.reading_head import fit_head
 from finetune.topics import topics_of
+from grading.encoder import Encoder
 from grading.reading_model import load_reading_model
 
 #: Told after every step: steps done, steps in all, a sentence.
@@ -84,8 +85,8 @@ def train_reader(
     data = reader_questions(questions, tell)
     weights = source_weights(questions)
     model = _model(loaded, data, training, output, run, accelerator, tell)
-    folds = _folds(model, data, training, tell)
-    elsewhere = _elsewhere(model, data, start)
+    published = published_encoder(str(encoder), name=encoder_name, layers=training.layers)
+    folds = _folds(published, data, training, tell)
     work = _Work(
         model=model, data=data, weights=weights, training=training, output=output, run=run, start=start, folds=folds
     )
@@ -93,8 +94,10 @@ def train_reader(
     readings = _cross_read(work, clock)
     state = _fit(work, training.folds, range(len(data)), clock)
     tell(clock.total, clock.total, "fitting the head")
-    head, fractions = fit_head(head_rows(data, readings, weights), training.seed)
-    head |= {"elsewhere": elsewhere} if elsewhere is not None else {}
+    nearness = fitted_nearness(data, published.encode)
+    near = near_of(data, [(reading.question, reading.answer) for reading in readings], nearness, published.encode)
+    head, fractions = fit_head(head_rows(data, readings, near, weights), training.seed)
+    head["nearness"] = nearness_to_json(nearness)
     metrics = {
         "steps": clock.total,
         "seconds": round(state.seconds),
@@ -136,21 +139,12 @@ class _Work:
 
 
 def _folds(
-    model: ReaderModel, data: Sequence[ReaderQuestion], training: ReaderTraining, tell: Progress
+    published: Encoder, data: Sequence[ReaderQuestion], training: ReaderTraining, tell: Progress
 ) -> list[list[int]]:
-    """Cut by topic, as the encoder sees topics before it learns anything here."""
+    """Cut by topic, as the encoder saw topics before it learned anything here."""
     tell(0, 0, "finding the topics")
-    model.begin(training.seed, None)
-    vectors = model.embedded([question.should_be_said(question.references[0]) for question in data])
+    vectors = published.encode([f"{question.question.prompt} {question.references[0]}" for question in data])
     return folds_of(topics_of(vectors, [question.group for question in data]), training.folds, training.seed)
-
-
-def _elsewhere(model: ReaderModel, data: Sequence[ReaderQuestion], start: Path | None) -> dict[str, float] | None:
-    """By the encoder as it was published; a run that goes on has it no more, and keeps what the first one found."""
-    if start is None:
-        return elsewhere_limits(data, model.embedded)
-    before = load_reading_model(start).elsewhere
-    return None if before is None else asdict(before)
 
 
 class _Clock:
@@ -279,7 +273,7 @@ def _model(
 ) -> ReaderModel:
     tell(0, 0, "cutting the texts into tokens")
     tokens: dict[Text, Tokens] = tokens_of(
-        (text for question in data for text in (*question.texts, *asked_texts(question))),
+        (text for question in data for text in question.texts),
         encoder.tokenizer,
         prefix=encoder.prefix,
         pad_id=encoder.pad_id,

@@ -39,11 +39,12 @@ _TRIED = frozenset(
     )
 )
 """Answers that no student writes often and that every grader is tried with: the points themselves, another answer."""
-_EDGES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
+_PARTS = 10
 _COVERAGE = 0.9
 _CLOSE = 0.15
-_FEWEST = 40
+_FEWEST = 40  # real answers in a part
 _PARTIAL_BAND = 0.25
+_SURE_SHARE = 0.8
 
 Rows = NDArray[np.float64]
 
@@ -73,7 +74,7 @@ def fit_head(rows: Sequence[HeadRow], seed: int) -> tuple[dict[str, Any], Rows]:
 
     Intervals and thresholds come from the cross-validated fractions of real answers.
     """
-    fractions = cross_validated(rows, seed)
+    fractions, doubts = cross_validated(rows, seed)
     curve = calibration_curve(rows, fractions)
     fractions = np.interp(fractions, *curve)
     model = _grown(rows, seed)
@@ -81,22 +82,24 @@ def fit_head(rows: Sequence[HeadRow], seed: int) -> tuple[dict[str, Any], Rows]:
         "schema_version": SCHEMA_VERSION,
         "fraction": trees_to_json(_exported(model)),
         "curve": {"from": list(curve[0]), "to": list(curve[1])},
-        "interval": interval_to_json(conformal_interval(rows, fractions)),
+        "interval": interval_to_json(conformal_interval(rows, fractions, doubts)),
         "verdicts": verdict_thresholds(rows),
     }
     return head, fractions
 
 
-def cross_validated(rows: Sequence[HeadRow], seed: int) -> Rows:
-    """The fraction of each row by trees that have not seen its question."""
+def cross_validated(rows: Sequence[HeadRow], seed: int) -> tuple[Rows, Rows]:
+    """The fraction of each row by trees that have not seen its question, and how far apart those trees are."""
     from sklearn.model_selection import GroupKFold
 
     signs = np.stack([row.signs for row in rows])
-    fractions = np.zeros(len(rows))
+    fractions, doubts = np.zeros(len(rows)), np.zeros(len(rows))
     folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
     for train, test in folds.split(signs, groups=[row.group for row in rows]):
-        fractions[test] = _grown([rows[index] for index in train], seed).predict(signs[test])
-    return np.clip(fractions, 0, 1)
+        forest = _grown([rows[index] for index in train], seed)
+        votes = np.stack([tree.predict(signs[test]) for tree in forest.estimators_])
+        fractions[test], doubts[test] = votes.mean(axis=0), votes.std(axis=0)
+    return np.clip(fractions, 0, 1), doubts
 
 
 def calibration_curve(rows: Sequence[HeadRow], fractions: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -114,29 +117,37 @@ def calibration_curve(rows: Sequence[HeadRow], fractions: Rows) -> tuple[tuple[f
     return tuple(round(float(at), 4) for at in grid), tuple(round(to, 4) for to in smooth)
 
 
-def conformal_interval(rows: Sequence[HeadRow], fractions: Rows) -> Interval:
-    """Half-widths that hold 90 % of the out-of-fold errors of real answers.
+def conformal_interval(rows: Sequence[HeadRow], fractions: Rows, doubts: Rows) -> Interval:
+    """Half-widths that hold 90 % of the out-of-fold errors of real answers, by how far apart the trees are.
 
-    Each source weighs the same, however large it is: a new course may be like any of them.
+    Mondrian conformal prediction (Vovk et al. 2005) in parts of like doubt; the spread of a forest tells where it errs
+    (Johansson et al. 2014). Each source weighs the same, however large it is: a new course may be like any of them.
     """
     real = [index for index, row in enumerate(rows) if not row.is_made_up]
     predicted = fractions[real]
     errors = np.abs(predicted - np.array([rows[index].score for index in real]))
     sources = Counter(rows[index].source for index in real)
     weights = np.array([len(real) / sources[rows[index].source] for index in real])
-    parts = np.searchsorted(_EDGES, predicted)
-    widths: list[float] = []
-    confidences: list[float] = []
-    for part in range(len(_EDGES) + 1):
-        own = parts == part
-        own = own if own.sum() >= _FEWEST else np.ones(len(parts), bool)
-        widths.append(round(_quantile(errors[own], weights[own], _COVERAGE), 4))
-        confidences.append(round(float(np.average(errors[own] <= _CLOSE, weights=weights[own])), 4))
-    return Interval(edges=_EDGES, half_widths=tuple(widths), confidences=tuple(confidences))
+    wanted = min(_PARTS, max(len(real) // _FEWEST, 1))
+    edges = np.unique(np.round(np.quantile(doubts[real], np.arange(1, wanted) / wanted), 4))
+    parts = np.searchsorted(edges, doubts[real])
+    held = [parts == part if (parts == part).any() else parts >= 0 for part in range(len(edges) + 1)]
+    widths = [_quantile(errors[own], weights[own], _COVERAGE) for own in held]
+    confidences = [np.average(errors[own] <= _CLOSE, weights=weights[own]) for own in held]
+    return Interval(
+        edges=tuple(edges.tolist()),
+        # More doubt never promises more.
+        half_widths=tuple(round(float(width), 4) for width in np.maximum.accumulate(widths)),
+        confidences=tuple(round(float(share), 4) for share in np.minimum.accumulate(confidences)),
+    )
 
 
 def verdict_thresholds(rows: Sequence[HeadRow]) -> dict[str, float]:
-    """The thresholds with the most verdicts right, covered points and others weighing the same in each step."""
+    """The thresholds with the most verdicts right, covered points and others weighing the same in each step.
+
+    That a point is contradicted is said only where four in five such verdicts are right: who hears it of a right
+    answer trusts nothing else.
+    """
     points = [
         (said, contradicted, verdict)
         for row in rows
@@ -155,7 +166,9 @@ def verdict_thresholds(rows: Sequence[HeadRow]) -> dict[str, float]:
         key=lambda at: _balanced(said >= at, np.isin(truth, [Verdict.COVERED, Verdict.PARTIAL])),
     )
     unsaid = said < covered
-    wrong = max(grid, key=lambda at: _balanced(contradicted[unsaid] >= at, truth[unsaid] == Verdict.CONTRADICTED))
+    is_wrong = truth[unsaid] == Verdict.CONTRADICTED
+    strict = np.round(np.arange(0.5, 1.0, 0.05), 2)
+    wrong = next((at for at in strict if _precision(contradicted[unsaid] >= at, is_wrong) >= _SURE_SHARE), strict[-1])
     return {"covered_from": float(covered), "partial_from": float(partial), "contradicted_from": float(wrong)}
 
 
@@ -186,6 +199,11 @@ def _quantile(values: Rows, weights: Rows, share: float) -> float:
     order = np.argsort(values)
     reached = np.cumsum(weights[order]) / (weights.sum() + weights.mean())
     return float(values[order][min(int(np.searchsorted(reached, share)), len(values) - 1)])
+
+
+def _precision(given: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:
+    """The share right of what is given; 0 where nothing is."""
+    return float(wanted[given].mean()) if given.any() else 0.0
 
 
 def _balanced(given: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from grading.domain import Question
 from grading.keypoints import key_points_of, references_of
+from grading.nearness import KNOWN_BELOW, Near
 from grading.polarity import antonym_agreements, antonym_clashes, negation_mismatch, number_clash, swap_share
 from grading.text import clean, ngrams, sentences, terms
 
@@ -38,6 +39,8 @@ SIGNS = (
     "numbers",
     "swaps",
     "is_korean",
+    "near_asked",  # grading.nearness; 1 where the words are known
+    "near_point",
 )
 _LEAST = 1e-4
 _SURE = 4.0
@@ -82,7 +85,7 @@ class CountedSigns:
             for text in references
         ]
 
-    def row(self, answer: str, logits: ReadLogits) -> NDArray[np.float64]:
+    def row(self, answer: str, logits: ReadLogits, near: Near) -> NDArray[np.float64]:
         """``[len(SIGNS)]`` for one answer."""
         said, contradicted = sigmoid(logits.point_said), sigmoid(logits.point_contradicted)
         best = int(logits.reference_said.argmax())
@@ -96,7 +99,7 @@ class CountedSigns:
             float(self._has_key_points),
             float(len(self._weights)),
         )
-        return np.array([*read, *self._counted(answer), float(self._is_korean)])
+        return np.array([*read, *self._counted(answer), float(self._is_korean), near.asked, near.point])
 
     def with_exact(self, said: Sequence[str], logits: ReadLogits) -> ReadLogits:
         """The logits, but sure of what stands in the answer word for word; ``said`` are the answer's sentences.
@@ -116,10 +119,10 @@ class CountedSigns:
             reference_contradicted=np.where(references, -_SURE, logits.reference_contradicted),
         )
 
-    def known_share(self, answer: str) -> float:
-        """The share of the answer's terms that question, model answers or key points have too."""
+    def is_in_other_words(self, answer: str) -> bool:
+        """Whether few of the answer's terms are in question, model answers or key points too."""
         own = set(terms(answer))
-        return _share(own & self._known_terms, own)
+        return _share(own & self._known_terms, own) < KNOWN_BELOW
 
     def _counted(self, answer: str) -> tuple[float, ...]:
         """Against the model answer that has most of its trigrams in the answer."""

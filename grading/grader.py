@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from grading.unpacking import Progress
 
-CODE_VERSION = "5"
+CODE_VERSION = "6"
 """Raised whenever a change of this package changes scores."""
 
 _GATE_HALF_WIDTH = 0.05
@@ -83,7 +83,7 @@ class Grader:
         )
 
     def _assessment(self, points: Sequence[KeyPoint], answer: GuardedAnswer, scored: Scored) -> Assessment:
-        low, high, confidence = self._scorer.interval.around(scored.fraction)
+        low, high, confidence = self._scorer.interval.around(scored.fraction, scored.doubt)
         verdicts = tuple(
             _verdict(point, answer, scored, number, self._scorer.thresholds) for number, point in enumerate(points)
         )

@@ -26,6 +26,7 @@ _MAX_SENTENCES = 64
 _SHORTEST_COPY = 12
 _STRAIGHT = str.maketrans("’−", "'-")
 _LOOSE_SPACE = re.compile(r"(?<!\d) | (?!\d)")
+_WITHOUT_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
 _OPTION = re.compile(r"(?:(?<=\s)|^)(?:\(?(?:[A-Ea-e1-9]|[ㄱ-ㅁ가나다라마])[).]|[①-⑨])\s*(?=\S)")
 _ASKED = re.compile(r"^\W*(?:question|q|prompt|문제|질문)\s*\d*\s*[:.)]\s*", re.IGNORECASE)
 _IS_QUESTION = re.compile(r"(?:[?？]|나요|까요?|는가|은가|인가|ㄴ가|는지요?|까)\W*$")
@@ -87,7 +88,7 @@ def guard(question: Question, answer: str) -> GuardedAnswer:
             return _empty_handed(written, flags | {Flag.DONT_KNOW})
         if is_gibberish(left, known=asked):
             return _empty_handed(written, flags | {Flag.GIBBERISH})
-    if language_of(left) != _expected_language(question) and len(words(left)) >= 4:
+    if language_of(left) != _expected_language(question) and _is_a_sentence(left):
         flags.add(Flag.OTHER_LANGUAGE)
     if is_model_answer([part.text for part in kept], question):
         flags.add(Flag.MODEL_ANSWER_PASTED)
@@ -98,6 +99,11 @@ def guard(question: Question, answer: str) -> GuardedAnswer:
         is_empty_handed=False,
         is_model_answer_alone=_key(written) in {_key(clean(text)) for text in question.model_answers},
     )
+
+
+def _is_a_sentence(text: str) -> bool:
+    """Long enough to tell its language; Chinese and Japanese leave no spaces between words."""
+    return len(words(text)) >= 4 or len(_WITHOUT_SPACES.findall(text)) >= 8
 
 
 def is_model_answer(kept: list[str], question: Question) -> bool:

@@ -41,12 +41,18 @@ class Trees:
 
     def __call__(self, rows: Rows, names: Sequence[str] = FEATURES) -> Rows:
         """The raw sum for each row ``[n, len(names)]``."""
-        columns = rows[:, [names.index(name) for name in self.features]]
+        return self.base + self.rate * self._values(rows, names).sum(axis=1)
+
+    def votes(self, rows: Rows, names: Sequence[str]) -> Rows:
+        """What each tree of a forest says of each row ``[n, len(names)]``: ``[n, trees]``, their mean is the sum."""
+        return self.base + self.rate * max(len(self.trees), 1) * self._values(rows, names)
+
+    def _values(self, rows: Rows, names: Sequence[str]) -> Rows:
         if not self.trees:
-            return np.full(len(rows), self.base)
+            return np.zeros((len(rows), 1))
         nodes = self._nodes
-        leaves = _leaves(nodes, columns)
-        return self.base + self.rate * nodes["value"][np.arange(len(self.trees)), leaves].sum(axis=1)
+        leaves = _leaves(nodes, rows[:, [names.index(name) for name in self.features]])
+        return nodes["value"][np.arange(len(self.trees)), leaves]
 
     @cached_property
     def _nodes(self) -> dict[str, NDArray[Any]]:
@@ -55,15 +61,19 @@ class Trees:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Split-conformal half-widths: ``edges`` divide the fractions, each part has a half-width and a confidence."""
+    """Split-conformal half-widths: ``edges`` divide the doubts, each part has a half-width and a confidence.
+
+    A model's doubt about an answer is any number that says where it errs more: how far apart its trees are, or, where
+    there is nothing better, the fraction itself.
+    """
 
     edges: tuple[float, ...]
     half_widths: tuple[float, ...]
     confidences: tuple[float, ...]
 
-    def around(self, fraction: float) -> tuple[float, float, float]:
+    def around(self, fraction: float, doubt: float) -> tuple[float, float, float]:
         """``(low, high, confidence)``: 90 of 100 tutors' scores lie inside; confidence = share within 0.15."""
-        part = int(np.searchsorted(self.edges, fraction))
+        part = int(np.searchsorted(self.edges, doubt))
         half = self.half_widths[part]
         return max(0.0, fraction - half), min(1.0, fraction + half), self.confidences[part]
 

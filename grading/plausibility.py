@@ -40,6 +40,8 @@ _ROW_PIECES = frozenset(
 )
 _SAID_AGAIN = re.compile(r"(\D{1,4})\1{2,}.?|(\D{3,12})\2|([가-힣]{2,4})\3+|(\d)\4{5,}")
 _MAX_TOKEN = 200
+_FORMULA_SIGNS = frozenset("=+-*/^_|<>≤≥≠≈∝∑∏√∂∇∫·×÷±()[]{}σλμθαβ")
+_FORMULA_SHARE, _LEAST_SIGNS = 0.2, 4
 _MASHED = re.compile(r"[bcdfghj-np-tv-xz]+")
 _MIN_MASHED = 12
 _FILLERS = frozenset(
@@ -47,6 +49,13 @@ _FILLERS = frozenset(
     " eiusmod tempor incididunt labore dolore magna aliqua 어쩌구 저쩌구 어쩌고 저쩌고 어쩌고저쩌고 어쩌구저쩌구"
     " 이러쿵저러쿵 블라블라 쏼라쏼라 하하 히히 헤헤 흐흐 마바사 la".split()
 )
+
+
+def is_formula(text: str) -> bool:
+    """Whether much of the text is signs, as in ``P = TP/(TP+FP)``: there are hardly words to know a subject by."""
+    characters = "".join(text.split())
+    count = sum(character in _FORMULA_SIGNS for character in characters)
+    return count >= _LEAST_SIGNS and count >= _FORMULA_SHARE * len(characters)
 
 
 def is_gibberish(text: str, known: Iterable[str] = ()) -> bool:

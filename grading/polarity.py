@@ -16,13 +16,25 @@ _NEGATION_EN = re.compile(
     r"|isnt|arent|doesnt|dont|cant|wont|instead of|rather than|fails? to|unable)\b",
     re.IGNORECASE,
 )
-_NEGATION_KO = re.compile(r"않|아니|없|못\s?[하한할해했]|안\s[가-힣]|말고|지\s?못|불가능")
+_JUDGES = re.compile(
+    r"\b(?:wrong|false|true|untrue|incorrect|correct|right|opposite|contrary|reverse|vice versa|myth|lie|mistaken?"
+    r"|same|both|former|latter|otherwise|nonsense|joke|kidding)\b|반대|거꾸로|틀[리린렸려]|거짓|잘못|오해|맞[다지는아]"
+    r"|사실|농담|마찬가지|전자|후자",
+    re.IGNORECASE,
+)
+_FEWEST_WORDS = 4
+_NEGATION_KO = re.compile(r"않|아니|없|못\s?[하한할해했]|(?<![가-힣])안\s[가-힣]|말고|지\s?못|불가능")
 
 
 def negations(text: str) -> int:
     """How many negating words the text has."""
     straight = text.replace("’", "'")
     return len(_NEGATION_EN.findall(straight)) + len(_NEGATION_KO.findall(straight))
+
+
+def may_refer(sentence: str) -> bool:
+    """Whether a sentence may judge or deny the one before it: a short one, or one with a word of denying or judging."""
+    return len(sentence.split()) < _FEWEST_WORDS or bool(negations(sentence) or _JUDGES.search(sentence))
 
 
 def negation_mismatch(point: str, window: str) -> float:

@@ -25,20 +25,13 @@ from safetensors.numpy import load_file
 from grading.answer_signs import SIGNS
 from grading.errors import HeadBroken
 from grading.head import Interval, Trees, trees_from_json
+from grading.nearness import Nearness
 from grading.reader import Reader
 from grading.scoring import Thresholds
 from grading.unpacking import file_sha256, read_manifest
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DEFAULT_MODEL = Path(__file__).parent / "graders" / "default"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
-    """When an answer is about something else: its share of known words and its plain cosine are below these."""
-
-    known_below: float
-    cosine_below: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,12 +50,13 @@ class ReadingModel:
     curve: tuple[tuple[float, ...], tuple[float, ...]]
     interval: Interval
     thresholds: Thresholds
+    nearness: Nearness
     digest: str
-    elsewhere: Elsewhere | None = None
 
-    def fraction(self, row: NDArray[np.float64]) -> float:
-        """The fraction of the points, 0..1, for one row of signs."""
-        return float(np.clip(np.interp(self.trees(row[None, :], SIGNS)[0], *self.curve), 0.0, 1.0))
+    def fraction(self, row: NDArray[np.float64]) -> tuple[float, float]:
+        """The fraction of the points, 0..1, for one row of signs, and how far apart the trees are about it."""
+        votes = self.trees.votes(row[None, :], SIGNS)[0]
+        return float(np.clip(np.interp(votes.mean(), *self.curve), 0.0, 1.0)), float(votes.std())
 
 
 @cache
@@ -95,6 +89,9 @@ def _model(folder: Path, manifest: dict[str, Any], head: dict[str, Any]) -> Read
         curve=(tuple(head["curve"]["from"]), tuple(head["curve"]["to"])),
         interval=Interval(**{key: tuple(value) for key, value in head["interval"].items()}),
         thresholds=Thresholds(**head["verdicts"]),
+        nearness=Nearness(
+            cosine_below=head["nearness"]["cosine_below"],
+            centers={name: np.array(center, np.float32) for name, center in head["nearness"]["centers"].items()},
+        ),
         digest=file_sha256(folder / "manifest.json")[:16],
-        elsewhere=Elsewhere(**head["elsewhere"]) if "elsewhere" in head else None,
     )

@@ -19,11 +19,13 @@ from grading.text import Part
 class Scored:
     """One answer: the ``fraction`` of the points, and for each key point how far it is said and contradicted (0..1).
 
-    ``windows`` are the stretches of the answer that speak of the points, ``similarities`` their cosines with them;
-    ``is_off_topic`` whether the answer has nothing to do with question and model answer.
+    ``doubt`` about the fraction is what :class:`grading.head.Interval` goes by. ``windows`` are the stretches of the
+    answer that speak of the points, ``similarities`` their cosines with them; ``is_off_topic`` whether the answer has
+    nothing to do with question and model answer.
     """
 
     fraction: float
+    doubt: float
     coverages: NDArray[np.float64]
     contradictions: NDArray[np.float64]
     windows: tuple[Part, ...]

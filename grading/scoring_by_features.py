@@ -58,8 +58,10 @@ class FeatureQuestion:
         (features,) = answer_features(self._features, [answer], self._scorer.encoder)
         coverages = self._scorer.head.coverages(features.rows)
         alignment = features.alignment
+        fraction = self._scorer.head.fraction(coverages, self._weights)
         return Scored(
-            fraction=self._scorer.head.fraction(coverages, self._weights),
+            fraction=fraction,
+            doubt=fraction,
             coverages=coverages,
             contradictions=self._scorer.head.contradictions(features.rows),
             windows=tuple(alignment.windows[int(best)] for best in alignment.best),
@@ -70,9 +72,11 @@ class FeatureQuestion:
     def full(self, answer: GuardedAnswer) -> Scored:
         """All points said."""
         ones = np.ones(len(self.points))
+        fraction = self._scorer.head.fraction(ones, self._weights)
         return replace(
             self.score(answer),
-            fraction=self._scorer.head.fraction(ones, self._weights),
+            fraction=fraction,
+            doubt=fraction,
             coverages=ones,
             contradictions=np.zeros(len(self.points)),
         )

@@ -23,6 +23,9 @@ from grading.domain import KeyPoint, Question
 from grading.encoder import Encoder
 from grading.guard import GuardedAnswer
 from grading.keypoints import key_points_of, references_of
+from grading.nearness import Near
+from grading.plausibility import is_formula
+from grading.polarity import may_refer
 from grading.reader import Prepared, Reading
 from grading.reading_model import ReadingModel
 from grading.scoring import Scored
@@ -33,6 +36,10 @@ _KEPT_QUESTIONS = 256
 _CLAUSE_SHARE = 0.7
 """A clause is shown in place of its sentence when so much of the attention to the sentence lies on it."""
 _OFF_TOPIC_BELOW = 0.1
+_SAYS_NOTHING, _DENIES_NOTHING = -3.5, -2.0
+_FAR_FROM_ASKED, _FAR_FROM_POINTS = 0.1, 0.2
+"""With these limits 3 in 4 empty sentences are taken for remarks, and 1 in 70 of right answers to unknown questions:
+such as the reader finds nothing in anyway."""
 _LOUD_LETTERS, _LOUD_SHARE = 20, 0.8
 
 
@@ -83,9 +90,11 @@ class ReadQuestion:
         self._references = self._read(self._prompt, references_of(question))
         self._signs = CountedSigns(question)
         self._reference_texts = references_of(question)
+        self._language = question.language
 
     def score(self, answer: GuardedAnswer) -> Scored:
         """One pass of the encoder over the answer, one reading a key point and model answer."""
+        answer = self._without_remarks(answer)
         (states,) = self._scorer.encoder.read([_calm(answer.text)])
         prepared = self._reader.prepare([states])
         of_points = self._reader.read(self._points, prepared)
@@ -97,19 +106,24 @@ class ReadQuestion:
             reference_contradicted=np.array([reading.contradicted for reading in of_references]),
         )
         logits = self._signs.with_exact(answer.sentences, read)
-        fraction = self._scorer.model.fraction(self._signs.row(answer.text, logits))
+        near = self._near(answer.text)
+        fraction, doubt = self._scorer.model.fraction(self._signs.row(answer.text, logits, near))
         coverages, contradictions = sigmoid(logits.point_said), sigmoid(logits.point_contradicted)
         windows, similarities = self._evidence(answer, states, of_points)
-        if self._is_elsewhere(answer):
+        is_guess = is_formula(answer.text) and self._signs.is_in_other_words(answer.text)
+        if is_guess:
+            doubt = np.inf  # signs where words were asked for: a person can tell
+        elif near.is_elsewhere:
             fraction, coverages, contradictions = 0.0, np.zeros_like(coverages), np.zeros_like(contradictions)
         nothing = max(float(coverages.max()), float(contradictions.max()), fraction)
         return Scored(
             fraction=fraction,
+            doubt=doubt,
             coverages=coverages,
             contradictions=contradictions,
             windows=windows,
             similarities=similarities,
-            is_off_topic=nothing < _OFF_TOPIC_BELOW,
+            is_off_topic=nothing < _OFF_TOPIC_BELOW and not is_guess,
         )
 
     def full(self, answer: GuardedAnswer) -> Scored:
@@ -117,22 +131,41 @@ class ReadQuestion:
         return replace(
             self.score(answer),
             fraction=1.0,
+            doubt=0.0,
             coverages=np.ones(len(self.points)),
             contradictions=np.zeros(len(self.points)),
             is_off_topic=False,
         )
 
-    def _is_elsewhere(self, answer: GuardedAnswer) -> bool:
-        """Whether the answer is about something else altogether: the reader has only ever seen its own subject.
+    def _without_remarks(self, answer: GuardedAnswer) -> GuardedAnswer:
+        """Without sentences that say nothing of what was asked, neither rightly nor wrongly: the weather, the course.
 
-        Both must say so, words and pretrained similarity: a right answer in words of its own shares few of them.
+        They must neither earn nor cost. A sentence that may speak of the one before it ("That is wrong.") stays.
         """
-        limits = self._scorer.model.elsewhere
-        if limits is None or self._signs.known_share(answer.text) >= limits.known_below:
+        kept = tuple(part for part in answer.parts if not self._is_remark(part.text))
+        return replace(answer, parts=kept) if kept else answer
+
+    def _is_remark(self, sentence: str) -> bool:
+        if not self._signs.is_in_other_words(sentence) or may_refer(sentence) or is_formula(sentence):
             return False
+        near = self._near(sentence)
+        if near.asked >= _FAR_FROM_ASKED or near.point >= _FAR_FROM_POINTS:
+            return False
+        prepared = self._reader.prepare(self._scorer.encoder.read([_calm(sentence)]))
+        readings = self._reader.read(self._points, prepared) + self._reader.read(self._references, prepared)
+        return all(each.said < _SAYS_NOTHING and each.contradicted < _DENIES_NOTHING for each in readings)
+
+    def _near(self, answer: str) -> Near:
+        """Asked of the published encoder, where the words alone do not say that the answer is about the question."""
+        if not self._signs.is_in_other_words(answer):
+            return Near()
         encoder = self._scorer.plain_encoder
-        asked = encoder.encode([self._prompt, *self._reference_texts], remember=True)
-        return bool((asked @ encoder.encode([answer.text])[0]).max() < limits.cosine_below)
+        texts = [self._prompt, *self._reference_texts, *(point.text for point in self.points)]
+        vectors = encoder.encode(texts, remember=True)
+        asked, points = np.split(vectors, [len(texts) - len(self.points)])
+        return self._scorer.model.nearness.of(
+            encoder.encode([answer])[0], asked=asked, points=points, language=self._language
+        )
 
     def _read(self, prompt: str, texts: Sequence[str]) -> Prepared:
         return self._reader.prepare(self._scorer.encoder.read(texts, context=[prompt] * len(texts), remember=True))

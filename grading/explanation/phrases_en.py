@@ -60,7 +60,7 @@ NEXT_FOCUS: dict[Step, tuple[str, ...]] = {
 }
 GATE: dict[Flag, tuple[str, ...]] = {
     Flag.BLANK: (
-        "There is no answer here yet. A few words in your own language are enough to start with.",
+        "There is no answer here yet. A few of your own words are enough to start with.",
         "This answer is empty. Write down whatever you know, even half a sentence counts.",
     ),
     Flag.DONT_KNOW: (

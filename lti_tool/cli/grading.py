@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lti_tool.cli.answer_file import AnswerFile, AnswerRow
 
 _ANSWERS_IN_ONE_CALL = 200
+_SURE_FROM = 0.5
+_TO_LOOK_AT = frozenset({"contradiction", "instruction", "other_language", "model_answer_pasted"})
 _STYLES = {"covered": "green", "partial": "yellow", "missing": "dim", "contradicted": "red"}
 
 
@@ -96,7 +98,10 @@ def _grade_one(
     assessment = load_grader(load_settings()).assess(question, [answer])[0]
     explanation = template_text(feedback_from(question, answer, assessment))
     if as_json:
-        facts = asdict(assessment) | {"flags": sorted(assessment.flags), "explanation": explanation}
+        texts = {point.position: point.text for point in key_points_of(question)}
+        verdicts = [asdict(verdict) | {"text": texts[verdict.position]} for verdict in assessment.verdicts]
+        facts = asdict(assessment) | {"verdicts": verdicts, "flags": sorted(assessment.flags)}
+        facts |= {"explanation": explanation}
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
     console.print(_table(assessment, {point.position: point.text for point in key_points_of(question)}))
@@ -146,6 +151,7 @@ def _grade_file(source: Path, output: Path, limit: int | None, as_json: bool) ->
                 advance(len(part))
         names = write_graded_file(output, file, assessments)
     mean = sum(assessment.fraction for assessment in assessments.values()) / len(assessments)
+    to_look_at = sum(map(_is_to_look_at, assessments.values()))
     if as_json:
         say_json(
             {
@@ -153,14 +159,22 @@ def _grade_file(source: Path, output: Path, limit: int | None, as_json: bool) ->
                 "answers": len(assessments),
                 "questions": len(groups),
                 "mean_score": round(mean, 4),
+                "to_look_at": to_look_at,
                 "columns": list(names),
                 "versions": dict(grader.versions),
             }
         )
         return
     console.print(
-        Text(f"{len(assessments)} answers to {len(groups)} questions in {output}: {names[0]} {mean:.2f} on average")
+        Text(
+            f"{len(assessments)} answers to {len(groups)} questions in {output}: {names[0]} {mean:.2f} on average."
+            f" {to_look_at} deserve a look: confidence below {_SURE_FROM}, or a flag that changes a score."
+        )
     )
+
+
+def _is_to_look_at(assessment: Assessment) -> bool:
+    return assessment.confidence < _SURE_FROM or not assessment.flags.isdisjoint(_TO_LOOK_AT)
 
 
 def _groups(file: AnswerFile, limit: int | None) -> dict[Question, list[AnswerRow]]:

@@ -209,7 +209,7 @@ def test_the_interval_holds_nine_of_ten_errors() -> None:
     interval = conformal_interval(answers, fractions)
     inside = [
         low <= answer.score <= high
-        for answer, (low, high, _) in zip(answers, (interval.around(f) for f in fractions), strict=True)
+        for answer, (low, high, _) in zip(answers, (interval.around(f, f) for f in fractions), strict=True)
     ]
     assert 0.87 <= np.mean(inside) <= 0.97
 

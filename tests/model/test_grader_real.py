@@ -170,6 +170,39 @@ def test_filler_and_repetition_gain_nothing(grader: Grader, language: str) -> No
     assert fraction(grader, language, " ".join([HALF[language]] * 5)) == half
 
 
+REMARKS = {
+    "en": "My neighbour has bought {number} red bicycles last week. The canteen serves soup on {number} mornings.",
+    "ko": "우리 옆집은 지난주에 빨간 자전거를 {number}대 샀어요. 학교 식당에서는 아침 {number}시에 따뜻한 국을 줍니다.",
+}
+
+
+@languages
+def test_remarks_beside_the_point_neither_earn_nor_cost_however_many(grader: Grader, language: str) -> None:
+    half = fraction(grader, language, HALF[language])
+    for count in (1, 20):
+        remarks = " ".join(REMARKS[language].format(number=number + 2) for number in range(count))
+        assert fraction(grader, language, f"{remarks} {HALF[language]}") == half
+        assert fraction(grader, language, f"{HALF[language]} {remarks}") == half
+
+
+def test_what_denies_the_sentence_before_it_is_no_remark(grader: Grader) -> None:
+    denied = f"{HALF['en']} My neighbour says that everything in this is utterly wrong."
+    assert fraction(grader, "en", denied) != fraction(grader, "en", HALF["en"])
+
+
+def test_a_formula_is_not_about_something_else(grader: Grader) -> None:
+    question = Question(
+        prompt="What are precision and recall?",
+        model_answers=(
+            "Precision is the share of items predicted positive that are positive, and recall is the share of positive"
+            " items that are found.",
+        ),
+    )
+    [assessment] = grader.assess(question, ["P = TP/(TP+FP), R = TP/(TP+FN)"])
+    assert Flag.OFF_TOPIC not in assessment.flags
+    assert assessment.high > 0.5
+
+
 @languages
 @pytest.mark.parametrize(
     ("text", "flag"),

@@ -251,8 +251,8 @@ def test_trees_add_up_their_leaves_and_survive_json() -> None:
 
 def test_an_interval_stays_within_the_scale() -> None:
     interval = Interval(edges=(0.5,), half_widths=(0.2, 0.3), confidences=(0.8, 0.6))
-    assert interval.around(0.1) == (0.0, pytest.approx(0.3), 0.8)
-    assert interval.around(0.9) == (pytest.approx(0.6), 1.0, 0.6)
+    assert interval.around(0.1, 0.1) == (0.0, pytest.approx(0.3), 0.8)
+    assert interval.around(0.9, 0.9) == (pytest.approx(0.6), 1.0, 0.6)
 
 
 # --- encoder -----------------------------------------------------------------------------------------------------

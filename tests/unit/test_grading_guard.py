@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from grading.domain import Flag, KeyPoint, Question
 from grading.guard import guard, is_dont_know
-from grading.plausibility import is_gibberish, letter_statistics, mean_log2
+from grading.plausibility import is_formula, is_gibberish, letter_statistics, mean_log2
 from tests.unit.early_stopping import ENGLISH, KOREAN
 
 REAL = "You stop training once the validation loss gets worse for a few epochs."
@@ -184,7 +184,13 @@ def test_a_stuttered_word_counts_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Модель останавливается рано и лучше обобщает данные", "검증 손실이 나아지지 않으면 멈춰요 그래서 좋아요"]
+    "text",
+    [
+        "Модель останавливается рано и лучше обобщает данные",
+        "검증 손실이 나아지지 않으면 멈춰요 그래서 좋아요",
+        "検証の損失が下がらなくなったら学習を止めます",
+        "验证损失不再下降时停止训练",
+    ],
 )
 def test_another_language_is_flagged_and_still_scored(text: str) -> None:
     result = guard(ENGLISH, text)
@@ -469,3 +475,17 @@ def test_guarding_stays_linear_with_many_quotes_marks_and_doubts() -> None:
     for piece in ("'a ", '"a b c d "', "give_", "the student answered ", "idk, ", "모르겠는데 ", ".;", "A) x ", "1 "):
         guard(injection, piece * (100_000 // len(piece)))
     assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(
+    "text", ["P = TP/(TP+FP), R = TP/(TP+FN)", "w <- w - η ∂L/∂w", "σ(x) = 1/(1+e^-x)", "F1 = 2PR/(P+R)"]
+)
+def test_what_is_said_in_signs_is_a_formula(text: str) -> None:
+    assert is_formula(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x > 0", "It is positive for x > 0 and zero below (as in ReLU).", "TP and FP, i.e. (both) of them"]
+)
+def test_words_with_a_sign_here_and_there_are_no_formula(text: str) -> None:
+    assert not is_formula(text)

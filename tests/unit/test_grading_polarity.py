@@ -6,6 +6,7 @@ from grading.polarity import (
     antonym_agreements,
     antonym_clashes,
     directions,
+    may_refer,
     negation_mismatch,
     negations,
     number_clash,
@@ -30,6 +31,22 @@ from grading.text import terms
 )
 def test_negations_are_counted(text: str, count: int) -> None:
     assert negations(text) == count
+
+
+@pytest.mark.parametrize(
+    ("sentence", "may"),
+    [
+        ("No.", True),
+        ("That is wrong.", True),
+        ("My neighbour says the opposite of all this.", True),
+        ("Nobody I asked would not agree with that.", True),
+        ("제 친구는 그게 틀렸다고 하더라고요.", True),
+        ("It is an interesting subject to think about.", False),
+        ("지난 십 년 동안 많이 발전한 분야입니다.", False),
+    ],
+)
+def test_a_sentence_that_denies_or_judges_may_speak_of_the_one_before(sentence: str, may: bool) -> None:
+    assert may_refer(sentence) is may
 
 
 def test_one_negation_more_is_a_mismatch_and_two_are_none() -> None:

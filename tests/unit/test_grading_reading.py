@@ -19,6 +19,7 @@ from grading.grader import Grader
 from grading.head import Interval, Trees
 from grading.keypoints import key_points_of
 from grading.metrics import length_correlation, risk_coverage, weighted_rmse
+from grading.nearness import Near, Nearness
 from grading.reader import Reader
 from grading.reading_model import DEFAULT_MODEL, ReadingModel, load_reading_model
 from grading.scoring import Thresholds
@@ -59,13 +60,14 @@ def grader(tiny_encoder_folder: Path) -> Grader:
         curve=((0.0, 1.0), (0.0, 1.0)),
         interval=Interval(edges=(0.5,), half_widths=(0.2, 0.3), confidences=(0.6, 0.7)),
         thresholds=Thresholds(covered_from=0.0, partial_from=0.0, contradicted_from=1.1),
+        nearness=Nearness(cosine_below=-1.0, centers={}),
         digest="0123",
     )
     return Grader(ReadingScorer(encoder, model))
 
 
 def signs_of(answer: str, question: Question = QUESTION) -> dict[str, float]:
-    return dict(zip(SIGNS, CountedSigns(question).row(answer, LOGITS).tolist(), strict=True))
+    return dict(zip(SIGNS, CountedSigns(question).row(answer, LOGITS, Near()).tolist(), strict=True))
 
 
 def test_evidence_is_a_stretch_of_what_the_student_wrote(grader: Grader) -> None:
@@ -83,7 +85,19 @@ def test_what_stands_beside_an_answer_does_not_move_it(grader: Grader) -> None:
     together = grader.assess(QUESTION, answers)
     assert together == [grader.assess(QUESTION, [answer])[0] for answer in answers]
     assert [each.fraction for each in together] == [0.4, 0.4, 0.4]
-    assert (together[0].low, together[0].high, together[0].confidence) == (0.2, 0.6, 0.6)
+    assert (together[0].low, together[0].high, together[0].confidence) == (0.2, 0.6, 0.6)  # trees that agree
+
+
+def test_answers_that_trees_disagree_about_have_the_wider_interval(grader: Grader) -> None:
+    scorer = grader._scorer
+    assert isinstance(scorer, ReadingScorer)
+    leaf = {"feature": np.array([0]), "threshold": np.array([0.0]), "left": np.array([-1]), "right": np.array([-1])}
+    apart = tuple({**leaf, "value": np.array([value])} for value in (-0.4, 0.6))
+    model = replace(scorer.model, trees=Trees(features=SIGNS, base=0.4, rate=0.5, trees=apart))
+    assert model.fraction(np.zeros(len(SIGNS))) == (pytest.approx(0.5), pytest.approx(0.5))
+    interval = Interval(edges=(0.1,), half_widths=(0.2, 0.3), confidences=(0.9, 0.5))
+    [unsure] = Grader(ReadingScorer(scorer.encoder, replace(model, interval=interval))).assess(QUESTION, ["units rest"])
+    assert (unsure.fraction, unsure.low, unsure.high, unsure.confidence) == (0.5, 0.2, 0.8, 0.5)
 
 
 def test_the_model_answer_alone_is_full_and_with_something_beside_it_is_read(grader: Grader) -> None:
