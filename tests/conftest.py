@@ -6,6 +6,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from pytest_httpserver import HTTPServer
 
 from config import Settings, load_settings
 from lti_tool import db
@@ -156,6 +159,21 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         data_dir=tmp_path / "data",
         secret_key="a test's secret of more than thirty-two characters",
     )
+
+
+@pytest.fixture
+def httpserver(make_httpserver: HTTPServer) -> Iterator[HTTPServer]:
+    """One server for all tests, which answers one request at a time.
+
+    A request that its sender gave up on waits in line still: it must be over before the next test's come.
+    """
+    make_httpserver.clear()
+    yield make_httpserver
+    if make_httpserver.is_running():
+        with suppress(OSError), closing(HTTPConnection(make_httpserver.host, make_httpserver.port, timeout=10)) as last:
+            last.request("GET", "/last-in-line")
+            last.getresponse().read()
+    make_httpserver.clear()
 
 
 def conninfo_for(server: EmbeddedPostgres, name: str) -> str:
