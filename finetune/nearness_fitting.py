@@ -73,11 +73,11 @@ def _centers(questions: Sequence[ReaderQuestion], encode: Encode) -> dict[str, N
 
 def _cosine_below(questions: Sequence[ReaderQuestion], encode: Encode) -> float:
     """One in a hundred right answers in other words may be lost; nothing is where there are too few of them."""
-    rows = [(question, text) for question in questions for text in _in_other_words(question)]
-    if len(rows) < _FEWEST:
+    right = [(question, texts) for question in questions if (texts := _in_other_words(question))]
+    if sum(len(texts) for _, texts in right) < _FEWEST:
         return _NOTHING_BELOW
-    nearest = [float((encode(_asked(question)) @ encode([text])[0]).max()) for question, text in rows]
-    return round(float(np.quantile(nearest, _LOST_SHARE)), 4)
+    nearest = [(encode(_asked(question)) @ encode(texts).T).max(axis=0) for question, texts in right]
+    return round(float(np.quantile(np.concatenate(nearest), _LOST_SHARE)), 4)
 
 
 def _asked(question: ReaderQuestion) -> list[str]:

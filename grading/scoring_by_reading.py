@@ -142,6 +142,8 @@ class ReadQuestion:
 
         They must neither earn nor cost. A sentence that may speak of the one before it ("That is wrong.") stays.
         """
+        if len(answer.parts) == 1:
+            return answer
         kept = tuple(part for part in answer.parts if not self._is_remark(part.text))
         return replace(answer, parts=kept) if kept else answer
 
