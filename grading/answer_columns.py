@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 Part = Literal["question", "reference", "answer", "score"]
+MorePart = Literal["explanation", "language", "split", "verdicts", "tags"]
 
 COLUMNS: dict[Part, tuple[str, ...]] = {
     "question": ("question", "quiz"),
@@ -15,8 +16,17 @@ COLUMNS: dict[Part, tuple[str, ...]] = {
 }
 """The names that a part of a row may have, the one that counts first first; ``score`` is what a person gave, 0..1."""
 
+MORE_COLUMNS: dict[MorePart, tuple[str, ...]] = {
+    "explanation": ("explanation", "feedback"),
+    "language": ("language",),
+    "split": ("split", "data_type"),
+    "verdicts": ("verdicts",),
+    "tags": ("tags", "keywords"),
+}
+"""What a file to learn from may have besides: ``verdicts`` and ``tags`` are lists with ``|`` between."""
 
-def column_of(part: Part, header: Sequence[str]) -> str | None:
+
+def column_of(part: Part | MorePart, header: Sequence[str]) -> str | None:
     """The name of the column for ``part`` as the header spells it; case and spaces around it do not matter."""
     spelled = {name.strip().casefold(): name for name in reversed(header)}
-    return next((spelled[name] for name in COLUMNS[part] if name in spelled), None)
+    return next((spelled[name] for name in {**COLUMNS, **MORE_COLUMNS}[part] if name in spelled), None)
