@@ -1,0 +1,59 @@
+"""What gives a person away by its form: mail addresses, phone numbers, long numbers, addresses of people's pages.
+
+All repetitions are bounded: a text of any length and make takes time in proportion to its length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Literal
+
+Kind = Literal["name", "mail", "phone", "id"]
+
+#: Separators inside a phone number, the wide ones of East Asian keyboards among them.
+_SEPARATOR = r"[\s.()·‐-―－-]"
+#: Where a number begins and ends: beside Hangul too, for particles stand directly after it (010-1234-5678입니다).
+_BEGINS, _ENDS = r"(?<![0-9A-Za-z_.])", r"(?![0-9A-Za-z_])"
+_PHONE = rf"""
+    (?:\+|00)[1-9](?:{_SEPARATOR}{{0,2}}\d){{7,14}}                       # with the code of a country
+    | \(?0(?:1[016-9]|2|[3-6][1-5]|70|50\d)\)?{_SEPARATOR}{{0,3}}\d{{3,4}}{_SEPARATOR}{{0,3}}\d{{4}}  # Korea
+    | 1[5-8]\d\d[-‐-―－]\d{{4}}                                           # Korea, of companies
+    | (?:\(\d{{3}}\)\s?|\d{{3}}[.-])\d{{3}}[.-]\d{{4}}                     # North America
+    | 0\d{{1,4}}[ /-]\d{{5,9}}                                            # elsewhere, with the code of a town
+"""
+_FORMS = re.compile(
+    rf"""
+    (?P<mail>(?<![\w.+%-])[\w.+%-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}})
+    | (?P<page>\b(?:https?://|www\.)\S{{0,200}}?(?:~|/@|\w@|/u(?:sers?)?/|/in/|/people/|/profiles?/|github\.com/|
+        \b(?:user(?:name|id)?|uid|login|student(?:id)?)=)\S+)
+    | (?P<resident>{_BEGINS}\d{{6}}\s?[-‐-―－]\s?[1-8]\d{{6}}{_ENDS})
+    | (?P<phone>{_BEGINS}(?:{_PHONE}){_ENDS})
+    | (?P<id>{_BEGINS}(?<!,)(?:[A-Za-z]{{0,3}}\d{{7,}}|(?:19|20)\d\d-\d{{5,6}}){_ENDS}(?![.,]\d))
+    """,
+    re.VERBOSE,
+)
+#: Beside one of these a number is part of a formula.
+_OPERATORS = "^*/×÷·+−<>≤≥≈%"
+#: 1000000, 25000000: a quantity; 0101010101: a string of bits.
+_PLAIN_NUMBER = re.compile(r"\d{1,3}0+|[01]+|\+?\d+\.\d+")
+_KINDS: dict[str, Kind] = {"mail": "mail", "page": "id", "resident": "id", "phone": "phone", "id": "id"}
+
+
+def replace_forms(text: str, replacement: Callable[[Kind], str]) -> str:
+    """The text with what ``replacement`` gives for each kind in place of what was found of it."""
+
+    def replaced(found: re.Match[str]) -> str:
+        form = found.lastgroup or ""
+        return found.group() if form in {"phone", "id"} and _is_number(found) else replacement(_KINDS[form])
+
+    return _FORMS.sub(replaced, text)
+
+
+def _is_number(found: re.Match[str]) -> bool:
+    """Whether these digits are a quantity rather than somebody's number."""
+    start, end = found.span()
+    before = found.string[max(0, start - 2) : start].rstrip()[-1:]
+    after = found.string[end : end + 2].lstrip()[:1]
+    is_in_formula = any(each and each in _OPERATORS for each in (before, after))
+    return _PLAIN_NUMBER.fullmatch(found.group()) is not None or (found.lastgroup == "id" and is_in_formula)
