@@ -129,7 +129,7 @@ def _check_origin() -> None:
 
 
 def _set_headers(response: FlaskResponse) -> FlaskResponse:
-    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
     response.headers["X-Frame-Options"] = "DENY"
     return response
 

@@ -7,7 +7,12 @@
     ├── LinkOver          410  the sign-in link was used or is too old
     ├── TooManyRequests   429
     ├── FormNotOfSession  403  a form without the session's token, or from another site
-    └── PlatformUnknown   404
+    ├── PlatformUnknown   404
+    ├── RunMissing        404  no training, export or promotion with this number
+    ├── ReportMissing     404  the training left no report
+    ├── DatasetGone       404  no dataset with this digest on this machine
+    ├── VersionMissing    404  no trained model with this digest
+    └── ModelChanged      409  another model serves by now
 """
 
 from __future__ import annotations
@@ -68,3 +73,48 @@ class PlatformUnknown(AdminRefused):
     code = "ADMIN-PLATFORM"
     student_text = "There is no such platform."
     instructor_text = "It may have been removed meanwhile: see the list of platforms."
+
+
+class RunMissing(AdminRefused):
+    """There is no training, export or promotion with this number."""
+
+    status = 404
+    code = "ADMIN-RUN"
+    student_text = "There is no such training."
+    instructor_text = "See the list of trainings for those that there are."
+
+
+class ReportMissing(AdminRefused):
+    """A training without a report."""
+
+    status = 404
+    code = "ADMIN-REPORT"
+    student_text = "This training left no report."
+    instructor_text = "It has not come that far, or its folder is on another machine."
+
+
+class DatasetGone(AdminRefused):
+    """No dataset with this digest is on the machine that serves the pages."""
+
+    status = 404
+    code = "ADMIN-DATASET"
+    student_text = "There is no such dataset here."
+    instructor_text = "Its folder was taken away, or it is on another machine: see the list of datasets."
+
+
+class VersionMissing(AdminRefused):
+    """There is no trained model with this digest."""
+
+    status = 404
+    code = "ADMIN-MODEL"
+    student_text = "There is no such model."
+    instructor_text = "See the list of models for those that there are."
+
+
+class ModelChanged(AdminRefused):
+    """Another model serves by now, so what was decided about is no longer there."""
+
+    status = 409
+    code = "ADMIN-MODEL-CHANGED"
+    student_text = "Nothing was changed: another model serves by now."
+    instructor_text = "Somebody else was quicker. Look at the models again and decide anew."

@@ -35,6 +35,23 @@ def explanation(event: str) -> str:
         "invitation-made": _("An administrator invited a platform to register."),
         "invitation-revoked": _("An administrator withdrew an invitation."),
         "admin-sign-in": _("An administrator signed in."),
+        "dataset-asked": _("An administrator had answers exported as a dataset."),
+        "training-asked": _("An administrator started a training."),
+        "training-cancelled": _("An administrator cancelled a training."),
+        "training-continued": _("An administrator let a training go on."),
+        "promotion-asked": _("An administrator had a trained model judged, to put it in charge."),
+        "model-added": _("A trained model was added as a candidate."),
+        "model-promoted": _("A trained model was put in charge."),
+        "model-promotion-forced": _("A trained model was put in charge without proof that it is not worse."),
+        "model-rolled-back": _("A promotion of a trained model was taken back."),
+        "ANSWER_USE_CHANGED": _(
+            "An instructor changed whether answers of the course may be used to improve the models."
+        ),
+        "CONSENT_GIVEN": _("A student let their answers be used to improve the models."),
+        "CONSENT_REFUSED": _("A student did not let their answers be used to improve the models."),
+        "CONSENT_WITHDRAWN": _("A student's answers may no longer be used to improve the models."),
+        "DATASET_EXPORTED": _("Answers were exported as a dataset."),
+        "STUDENT_ERASED": _("What a student wrote was erased."),
     }
     if event in known:
         return known[event]

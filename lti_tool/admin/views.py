@@ -146,4 +146,10 @@ def events() -> ResponseReturnValue:
     )
 
 
-from lti_tool.admin import invitation_views, platform_views  # noqa: E402, F401 - their views join the blueprint
+from lti_tool.admin import (  # noqa: E402 - their views join the blueprint
+    dataset_views,  # noqa: F401
+    invitation_views,  # noqa: F401
+    model_views,  # noqa: F401
+    platform_views,  # noqa: F401
+    training_views,  # noqa: F401
+)
