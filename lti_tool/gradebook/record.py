@@ -1,8 +1,8 @@
 """The record: who or which model version gave which score when, what instructors decided, and every try to deliver.
 
 It is read from rows that are only ever added: ``grades``, ``audit_events`` and ``delivery_events``; and from attempts
-(when they were handed in) and deliveries (which scores were made of them), whose numbers never change. Answers and
-explanations are no part of it.
+(when they were handed in), rewordings (which explainer was asked) and deliveries (which scores were made of them),
+whose numbers never change. Answers and explanations are no part of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _PLACES = frozenset({"attempt_id", "resource_link_id", "submission_id", "questio
 class RecordRow:
     """One thing that happened.
 
-    ``event``: HANDED_IN; SCORED_BY_MODEL, SCORED_BY_INSTRUCTOR; SCORE_MADE (a version for the gradebook); TRY_BEGUN,
+    ``event``: HANDED_IN; SCORED_BY_MODEL, SCORED_BY_INSTRUCTOR; EXPLAINED_BY_MODEL, EXPLANATION_REFUSED (by the checks,
+    so that the template's text stands); SCORE_MADE (a version for the gradebook); TRY_BEGUN,
     DELIVERED, FAILED, PARKED, SUPERSEDED, RESENT (of a version); else the name of a decision. ``question`` counts from
     1. ``actor_*`` is the instructor, ``model_versions`` what the model was made of. ``attempt_id`` is ``None`` for what
     is about the whole placement. ``facts``: whatever else a decision noted. ``detail``: words of the LMS or the tool.
@@ -112,7 +113,16 @@ _RECORD: LiteralString = r"""
         FROM own JOIN submissions ON submissions.attempt_id = own.id
         JOIN grades ON grades.submission_id = submissions.id
         UNION ALL
-        SELECT at, 2, id, event,
+        SELECT rewordings.finished_at, 2, grades.id,
+            CASE rewordings.outcome WHEN 'SERVED' THEN 'EXPLAINED_BY_MODEL' ELSE 'EXPLANATION_REFUSED' END, own.id,
+            submissions.id, NULL, NULL, rewordings.versions, NULL, NULL, NULL, NULL, NULL, '', NULL,
+            NULL, NULL, NULL, NULL, NULL, '', NULL
+        FROM own JOIN submissions ON submissions.attempt_id = own.id
+        JOIN grades ON grades.submission_id = submissions.id
+        JOIN rewordings ON rewordings.grade_id = grades.id
+        WHERE rewordings.outcome IN ('SERVED', 'REFUSED')
+        UNION ALL
+        SELECT at, 3, id, event,
             CASE WHEN details ->> 'attempt_id' ~ '^\d{1,18}$' THEN (details ->> 'attempt_id')::bigint END,
             CASE WHEN details ->> 'submission_id' ~ '^\d{1,18}$' THEN (details ->> 'submission_id')::bigint END,
             CASE WHEN details ->> 'question_id' ~ '^\d{1,18}$' THEN (details ->> 'question_id')::bigint END,
@@ -121,12 +131,12 @@ _RECORD: LiteralString = r"""
             NULL, NULL, NULL, NULL, NULL, coalesce(details ->> 'detail', ''), details
         FROM decided
         UNION ALL
-        SELECT deliveries.created_at, 3, deliveries.id, 'SCORE_MADE', own.id, NULL, NULL, NULL, NULL,
+        SELECT deliveries.created_at, 4, deliveries.id, 'SCORE_MADE', own.id, NULL, NULL, NULL, NULL,
             deliveries.score_given, deliveries.score_maximum, NULL, NULL, NULL, '', NULL,
             deliveries.id, deliveries.version, NULL, deliveries.deducted_percent, deliveries.averaged_attempts, '', NULL
         FROM own JOIN deliveries ON deliveries.attempt_id = own.id
         UNION ALL
-        SELECT delivery_events.at, 4, delivery_events.id,
+        SELECT delivery_events.at, 5, delivery_events.id,
             CASE delivery_events.event WHEN 'BEGUN' THEN 'TRY_BEGUN' ELSE delivery_events.event END, own.id, NULL, NULL,
             -- Who sent it again stands there as a number, so that no name is kept for ever.
             CASE WHEN delivery_events.event = 'RESENT'

@@ -99,7 +99,7 @@ def start_regrade(
             SELECT id FROM grades WHERE grades.submission_id = submissions.id ORDER BY id DESC LIMIT 1
         ) AS latest
         WHERE attempts.resource_link_id = %(link)s AND attempts.quiz_id = %(quiz)s AND submissions.status = 'GRADED'
-            AND NOT attempts.is_preview AND NOT users.is_test_user
+            AND NOT attempts.is_preview AND NOT users.is_test_user AND users.erased_at IS NULL
             AND (%(question)s::bigint IS NULL OR submissions.question_id = %(question)s)
         """,
         {"regrade": regrade_id, "link": resource_link_id, "quiz": quiz_id, "question": question_id},

@@ -192,10 +192,10 @@ def record_rewording(
     reasons: Sequence[str],
     versions: Mapping[str, str],
 ) -> None:
-    """What came of it: SERVED with a text; REFUSED, NOT_WANTED or FAILED without one."""
+    """What came of it: SERVED with a text; REFUSED, NOT_WANTED or FAILED without one. ``versions``: who was asked."""
     connection.execute(
-        "UPDATE rewordings SET outcome = %s, reasons = %s, finished_at = now() WHERE grade_id = %s",
-        (outcome, list(reasons), grade_id),
+        "UPDATE rewordings SET outcome = %s, reasons = %s, versions = %s, finished_at = now() WHERE grade_id = %s",
+        (outcome, list(reasons), Jsonb(dict(versions)), grade_id),
     )
     if text is not None:
         _add_explanation(connection, grade_id, "LLM", text, versions)

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from psycopg import Connection
 
 from lti_tool.errors import NotFound
+from lti_tool.exports.consent import choice_to_show
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.questions.store import get_placed_quiz
@@ -37,12 +38,14 @@ def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         outcome = _outcome(connection, current)
         mine = [each for each in list_own_attempts(connection, session) if each.quiz_id == current.quiz_id]
         allowed = allowed_attempts(connection, session, outcome.quiz)
+        consent = choice_to_show(connection, session)
     used = store.count_used([each for each in mine if each.is_preview == is_preview(session)])
     return render_template(
         "attempts/result.html",
         outcome=outcome,
         attempts_left=None if allowed is None else max(0, allowed - used),
         may_begin=current.quiz_id == session.quiz_id and not is_closed(session, outcome.quiz),
+        consent=consent,
     )
 
 

@@ -18,6 +18,7 @@ from flask_babel import gettext as _
 from psycopg import Connection
 
 from lti_tool.errors import NotFound, Unusable
+from lti_tool.exports.consent import choice_to_show
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.questions.answer_key import max_attempts_here
@@ -81,6 +82,7 @@ def start(launch_id: UUID) -> ResponseReturnValue:
             if each.quiz_id == current.id and each.is_preview == is_preview(session)
         ]
         allowed = allowed_attempts(connection, session, current)
+        consent = choice_to_show(connection, session)
     if attempts:
         return redirect(url_for("submissions.attempt", attempt_id=attempts[-1].id), 303)
     return render_template(
@@ -91,6 +93,7 @@ def start(launch_id: UUID) -> ResponseReturnValue:
         due_at=session.due_at,
         is_overdue=is_over(session.due_at),
         is_closed=is_closed(session, current),
+        consent=consent,
     )
 
 
@@ -132,6 +135,7 @@ def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
             return redirect(url_for("submissions.result", attempt_id=attempt_id), 303)
         quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
         fields = _answer_fields(connection, current)
+        consent = choice_to_show(connection, current_session())
     return render_template(
         "attempts/answer.html",
         quiz=quiz,
@@ -144,6 +148,7 @@ def attempt(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         fields=fields,
         max_characters=MAX_ANSWER_CHARACTERS,
         merged=request.args.getlist("merged"),
+        consent=consent,
     )
 
 
@@ -262,4 +267,5 @@ def _confirm_page(connection: Connection, quiz: Quiz, current: Attempt, fault: s
     )
 
 
+from lti_tool.exports import student_views  # noqa: E402, F401 - its views join the blueprint
 from lti_tool.submissions import result_views  # noqa: E402, F401 - its views join the blueprint
