@@ -6,10 +6,11 @@ Everything heavy is imported inside the commands, so that ``mlquiz --help`` stay
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -17,12 +18,29 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from config.settings import SettingsError, load_settings
 from finetune.errors import FinetuneError
+from finetune.grader_command import (
+    printed,
+    printed_sweep,
+    train_head_grader,
+    train_reading_grader,
+    train_swept_graders,
+    training_data,
+)
+from finetune.progress_file import also_to_file, progress_file_option
 from grading.errors import GradingError
 
-if TYPE_CHECKING:
-    from finetune.graded_questions import GradedQuestion
-
 Tell = Callable[[int, int, str], None]
+
+
+def _counts(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+    """Whole numbers between commas, each once, rising."""
+    try:
+        found = tuple(sorted({int(each) for each in value.split(",")}))
+    except ValueError as error:
+        raise click.BadParameter("whole numbers between commas, such as 1,2,4", context, option) from error
+    if not 1 <= found[0] <= found[-1] <= 100:
+        raise click.BadParameter("from 1 to 100 passes", context, option)
+    return found
 
 
 @click.group()
@@ -35,80 +53,178 @@ def train() -> None:
 
 
 @train.command()
+@progress_file_option
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the run.")
+@click.option(
+    "--data",
+    "files",
+    type=click.Path(path_type=Path, exists=True),
+    multiple=True,
+    help="A dataset's folder, or a table with the columns question, reference, answer, score, explanation; may be"
+    " repeated.",
+)
+@click.option("--bank/--no-bank", "has_bank", default=True, show_default=True, help="Train on the sample bank too.")
 @click.option("--model", default=None, help="Base model: bundled:…, a folder or a hub id. Default: EXPLAINER_MODEL.")
-@click.option("--epochs", type=click.IntRange(1, 100), default=1, show_default=True, help="Passes over the questions.")
+@click.option("--epochs", type=click.IntRange(1, 100), default=4, show_default=True, help="Most passes; may end early.")
+@click.option("--patience", type=click.IntRange(1, 100), default=2, show_default=True, help="Epochs without gain.")
 @click.option("--batch-size", type=click.IntRange(1, 256), default=8, show_default=True, help="Examples in a step.")
 @click.option("--learning-rate", type=click.FloatRange(1e-6, 1e-1), default=2e-3, show_default=True)
 @click.option("--rank", type=click.IntRange(1, 256), default=8, show_default=True, help="Rank of the adapter.")
+@click.option(
+    "--quantize", type=click.Choice(["4bit"]), default=None, help="QLoRA: the base model in 4 bits, on a GPU only."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Equal seeds give equal runs.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Processor cores to use.")
 @click.option("--json", "is_json", is_flag=True, help="Print the metrics as JSON instead of a table.")
 def explainer(
     output: Path,
+    files: tuple[Path, ...],
+    has_bank: bool,
     model: str | None,
     epochs: int,
+    patience: int,
     batch_size: int,
     learning_rate: float,
     rank: int,
+    quantize: Literal["4bit"] | None,
     seed: int,
     threads: int,
     is_json: bool,
 ) -> None:
-    """Train a LoRA adapter that words explanations, on the sample bank's English questions.
+    """Train a LoRA adapter that words explanations, on the sample bank and on explanations of your own.
+
+    docs/how-to/train-an-explainer.md says how the data look and what comes out.
 
     \b
     Examples:
       mlquiz train explainer --output runs/explainer-1
-      mlquiz train explainer --output runs/explainer-2 --epochs 3 --rank 16 --json
+      mlquiz train explainer --output runs/explainer-2 --data datasets/spring --threads 2 --json
+      mlquiz train explainer --output runs/explainer-3 --data course.csv --no-bank --model Qwen/Qwen3-0.6B
       EXPLAINER_ADAPTER=runs/explainer-1 mlquiz up
     """
+    if not has_bank and not files:
+        raise click.UsageError("--no-bank leaves nothing to train on: name a dataset or a file with --data.")
     with _clear_errors(), _progress(is_json, "explainer") as tell:
         settings = load_settings()
         import torch
 
-        from finetune.explainer_training import ExplainerTraining, train_explainer
+        from finetune.explainer_batches import ExplainerTraining
+        from finetune.explainer_command import explainer_rows, explainer_sources
+        from finetune.explainer_training import train_explainer
         from grading.models import language_model_folder
-        from grading.samples import load_samples
 
         torch.set_num_threads(threads)
         name = model or settings.explainer_model
-        tell(0, 0, "loading the base model")
+        tell(0, 0, "reading")
         metrics = train_explainer(
-            load_samples("en"),
+            explainer_sources(files, settings, has_bank=has_bank),
             language_model_folder(name, settings.models_path),
             output,
-            base_model=name,
+            base_name=name,
             training=ExplainerTraining(
-                epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, rank=rank, seed=seed
+                epochs=epochs,
+                patience=patience,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                rank=rank,
+                quantize=quantize,
+                seed=seed,
             ),
             progress=tell,
         )
-    _show(metrics, is_json, output, [(name, f"{found['share']:.0%}") for name, found in metrics["test"].items()])
+    _show(metrics, is_json, output, explainer_rows(metrics))
+
+
+@train.command("explainer-export")
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--merged", type=click.Path(path_type=Path, file_okay=False), help="Folder for the merged model.")
+@click.option("--gguf", type=click.Path(path_type=Path, file_okay=False), help="Folder for model.gguf.")
+@click.option("--json", "is_json", is_flag=True, help="Print what was written as JSON.")
+def explainer_export(run: Path, merged: Path | None, gguf: Path | None, is_json: bool) -> None:
+    """Add a trained adapter into its base model: a model of its own, for transformers, vLLM or llama.cpp.
+
+    vLLM and peft also take the run's folder itself, beside the base model.
+
+    \b
+    Examples:
+      mlquiz train explainer-export runs/explainer-1 --merged models/explainer-1
+      mlquiz train explainer-export runs/explainer-1 --gguf models/explainer-1-gguf
+    """
+    if merged is None and gguf is None:
+        raise click.UsageError("Say what to write: --merged FOLDER or --gguf FOLDER.")
+    with _clear_errors():
+        settings = load_settings()
+        from finetune.explainer_export import export_gguf, export_merged
+        from grading.explanation.generators import trained_base_model
+        from grading.models import language_model_folder
+
+        written: dict[str, str] = {}
+        base = language_model_folder(trained_base_model(run), settings.models_path)
+        if merged is not None:
+            export_merged(run, base, merged)
+            written["merged"] = str(merged)
+        if gguf is not None:
+            written["gguf"] = str(export_gguf(run, base, gguf))
+    if is_json:
+        click.echo(json.dumps(written, ensure_ascii=False))
+    else:
+        click.echo("\n".join(f"Written: {path}" for path in written.values()))
 
 
 @train.command()
+@progress_file_option
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the run.")
 @click.option(
     "--mode",
-    type=click.Choice(["head", "lora", "portable"]),
+    type=click.Choice(["head", "reader", "lora", "full"]),
     default="head",
     show_default=True,
-    help="What learns: the reader over a frozen encoder, reader and encoder, or trees for encoders without a reader.",
+    help="What learns: trees over an encoder as it is, a reader over it, reader and encoder, or all weights of the"
+    " encoder (for a GPU).",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["cosent", "cosine", "mse"]),
+    default=None,
+    help="With --mode full: order of the cosines, the cosine as score, or a line of it.  [default: cosent]",
 )
 @click.option(
     "--data",
     "files",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True),
     multiple=True,
-    help="CSV file with the columns question, reference, answer, score (0 to 1); may be repeated.",
+    help="A dataset's folder, or a CSV file with the columns question, reference, answer, score (0 to 1); may be"
+    " repeated.",
 )
 @click.option("--without", multiple=True, help="Leave out rows with this in the column split; may be repeated.")
-@click.option("--bank/--no-bank", "has_bank", default=True, show_default=True, help="Train on the question banks too.")
+@click.option(
+    "--part",
+    type=click.Choice(["train", "all"]),
+    default="train",
+    show_default=True,
+    help="Of a dataset, all but its test part, or all of it: then nothing is left to judge the model by.",
+)
+@click.option(
+    "--bank/--no-bank",
+    "has_bank",
+    default=True,
+    show_default=True,
+    help="Train on the question banks too, with --mode head on the sample bank.",
+)
 @click.option("--model", default=None, help="Encoder: bundled:…, a folder or a hub id. Default: GRADER_MODEL.")
 @click.option("--from", "start", default=None, help="Go on from this trained grader: a folder of a run, or default.")
-@click.option("--epochs", type=click.IntRange(1, 100), default=None, help="Passes.  [default: 6; with --from 2]")
-@click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True, help="Parts to cross-validate in.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 100),
+    default=None,
+    help="Passes; with --mode full at most.  [default: 6; few answers 4; with --from 2, reader 1; full 4]",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 20),
+    default=None,
+    help="Parts to cross-validate in.  [default: 5; with --from, full or few answers 3]",
+)
 @click.option("--layers", type=click.IntRange(1, 100), default=None, help="Keep only the encoder's first layers.")
 @click.option(
     "--lora-layers",
@@ -117,21 +233,37 @@ def explainer(
     help="With --mode lora: only the top layers learn.  [default: 4 on a CPU, all on a GPU]",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Equal seeds give equal runs.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 20),
+    default=1,
+    show_default=True,
+    help="Train with so many seeds and say how the figures spread; the first one makes the model.",
+)
+@click.option("--sweep", "swept", default=None, help="Encoders, between commas: train each, side by side.")
+@click.option(
+    "--sweep-epochs", callback=_counts, default="1,2,4", show_default=True, help="With --sweep: passes, between commas."
+)
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Processor cores to use.")
 @click.option("--json", "is_json", is_flag=True, help="Print the metrics as JSON instead of a table.")
 def grader(
     output: Path,
-    mode: Literal["head", "lora", "portable"],
+    mode: Literal["head", "reader", "lora", "full"],
+    loss: Literal["cosent", "cosine", "mse"] | None,
     files: tuple[Path, ...],
     without: tuple[str, ...],
+    part: Literal["train", "all"],
     has_bank: bool,
     model: str | None,
     start: str | None,
     epochs: int | None,
-    folds: int,
+    folds: int | None,
     layers: int | None,
     lora_layers: int | None,
     seed: int,
+    seeds: int,
+    swept: str | None,
+    sweep_epochs: tuple[int, ...],
     threads: int,
     is_json: bool,
 ) -> None:
@@ -141,109 +273,54 @@ def grader(
 
     \b
     Examples:
-      mlquiz train grader --output runs/grader-1
+      mlquiz train grader --output runs/grader-1 --data datasets/course-1
       mlquiz train grader --output runs/grader-2 --mode lora --data course.csv --no-bank --from default
-      mlquiz train grader --output runs/grader-3 --model klue/roberta-base --layers 6 --threads 4 --json
+      mlquiz train grader --output runs/grader-3 --mode reader --model klue/roberta-base --layers 6 --threads 4 --json
+      mlquiz train grader --output runs/sweep --mode reader --sweep klue/roberta-base,bundled:e5-small
     """
     if mode != "lora" and lora_layers is not None:
         raise click.UsageError("--lora-layers is for --mode lora.")
+    if (mode != "full" and loss) or (mode == "full" and start):
+        raise click.UsageError("--loss is for --mode full, which takes no --from.")
     if not has_bank and not files:
         raise click.UsageError("--no-bank leaves nothing to train on: name a file with --data.")
-    if mode == "portable" and (files or without or start or layers or epochs):
-        raise click.UsageError("--mode portable trains on the sample bank only: leave out the other options.")
+    models = tuple(dict.fromkeys(name.strip() for name in (swept or "").split(",") if name.strip()))
+    if swept is not None and (not models or model or epochs or seeds > 1):
+        raise click.UsageError("--sweep names the encoders; leave out --model, --epochs and --seeds.")
+    if mode == "head" and (start or layers or epochs or folds or swept or seeds > 1):
+        raise click.UsageError(
+            "--mode head takes the encoder as it is: leave --from, --layers, --epochs, --folds,"
+            " --seeds and --sweep to the other modes."
+        )
     with _clear_errors(), _progress(is_json, "grader") as tell:
         settings = load_settings()
+        # Threads that spin while they wait for each other burn twice the time where other processes want the cores.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         import torch
 
         torch.set_num_threads(threads)
         name = model or settings.grader_model
         tell(0, 0, "loading the encoder")
-        if mode == "portable":
-            metrics = _train_portable(name, settings.models_path, output, seed, tell)
+        chosen = {
+            "mode": mode,
+            "loss": loss,
+            "epochs": epochs,
+            "folds": folds,
+            "layers": layers,
+            "lora_layers": lora_layers,
+            "seed": seed,
+        }
+        bank = "none" if not has_bank else "samples" if mode == "head" else "all"
+        data = training_data(files, without, bank=bank, has_test=part == "all")
+        if mode == "head":
+            metrics = train_head_grader(data, name, settings.models_path, output, seed, tell)
         else:
-            metrics = _train_reader(
-                _graded_questions(files, without, has_bank=has_bank),
-                name,
-                settings.models_path,
-                output,
-                start=start,
-                tell=tell,
-                epochs=epochs,
-                settings={
-                    "mode": mode,
-                    "folds": folds,
-                    "layers": layers,
-                    "lora_layers": lora_layers,
-                    "seed": seed,
-                },
-            )
-    _show(metrics, is_json, output, _grader_rows(metrics))
-
-
-def _graded_questions(files: tuple[Path, ...], without: tuple[str, ...], *, has_bank: bool) -> list[GradedQuestion]:
-    from finetune.errors import DataUnreadable
-    from finetune.graded_questions import bank_questions, contrast_questions, csv_questions, sample_questions
-    from finetune.yaml_files import BankError
-
-    try:
-        banks = [*sample_questions(), *bank_questions(), *contrast_questions()] if has_bank else []
-    except BankError as error:
-        raise DataUnreadable(str(error)) from error
-    return [*banks, *(question for path in files for question in csv_questions(path, without=without))]
-
-
-def _train_reader(
-    questions: list[GradedQuestion],
-    model: str,
-    models_path: Path,
-    output: Path,
-    *,
-    start: str | None,
-    tell: Tell,
-    epochs: int | None,
-    settings: Mapping[str, Any],
-) -> dict[str, Any]:
-    from finetune.reader_batches import FINE_TUNING, ReaderTraining
-    from finetune.reader_training import train_reader
-    from grading.models import encoder_folder
-    from grading.reading_model import DEFAULT_MODEL
-
-    began = None if start is None else DEFAULT_MODEL if start == "default" else Path(start)
-    chosen = {**(FINE_TUNING if began is not None else {}), **({"epochs": epochs} if epochs else {}), **settings}
-    return train_reader(
-        questions,
-        encoder_folder(model, models_path),
-        output,
-        encoder_name=model,
-        training=ReaderTraining(**chosen),
-        start=began,
-        progress=tell,
-    )
-
-
-def _train_portable(model: str, models_path: Path, output: Path, seed: int, tell: Tell) -> dict[str, Any]:
-    from finetune.graded_questions import sample_questions
-    from finetune.grader_training import train_head
-    from grading.encoder import Encoder
-    from grading.models import encoder_folder
-
-    return train_head(
-        sample_questions(),
-        Encoder(encoder_folder(model, models_path), name=model),
-        output,
-        seed,
-        lambda fraction, text: tell(round(fraction * 100), 100, text),
-    )
-
-
-def _grader_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The overall figures of each variant: of the portable head, or with and without the head on top of the reader."""
-    return [
-        (f"{variant} {name}", f"{value:.4f}" if isinstance(value, float) else str(value))
-        for variant, figures in metrics.items()
-        if isinstance(figures, Mapping)
-        for name, value in dict(figures.get("all", {})).items()
-    ]
+            given: dict[str, Any] = {"start": start, "settings": chosen, "tell": tell}
+            if swept is None:
+                metrics = train_reading_grader(data, name, settings.models_path, output, seeds=seeds, **given)
+            else:
+                metrics = train_swept_graders(data, models, sweep_epochs, settings.models_path, output, **given)
+    _show(metrics, is_json, output, printed_sweep(metrics) if swept else printed(metrics))
 
 
 @contextmanager
@@ -274,7 +351,7 @@ def _progress(is_json: bool, title: str) -> Iterator[Tell]:
         def tell(done: int, total: int, text: str) -> None:
             bars.update(task, completed=done, total=total or None, text=text)
 
-        yield tell
+        yield also_to_file(tell)
 
 
 def _show(metrics: Mapping[str, Any], is_json: bool, output: Path, rows: list[tuple[str, str]]) -> None:
@@ -283,4 +360,4 @@ def _show(metrics: Mapping[str, Any], is_json: bool, output: Path, rows: list[tu
         return
     for name, value in rows:
         click.echo(f"{name:<14} {value}")
-    click.echo(f"Written to {output}: see card.md and metrics.json there.")
+    click.echo(f"Written to {output}: see report.html, card.md and metrics.json there.")

@@ -32,6 +32,7 @@ class ExplainerCase:
     answer: str
     feedback: Feedback
     tutor_text: str
+    source: Literal["bank", "course"] = "bank"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +58,20 @@ def cases_of(cases: Sequence[ExplainerCase], part: Part) -> list[ExplainerCase]:
     return chosen
 
 
-def examples_from(cases: Sequence[ExplainerCase], *, replies_per_case: int, seed: int) -> list[ExplainerExample]:
-    """Examples for training, the same for the same seed; some without quotations, as they occur in service."""
+def examples_from(
+    cases: Sequence[ExplainerCase], *, replies_per_case: int, seed: int, epoch: int = 0
+) -> list[ExplainerExample]:
+    """Examples for training, the same for the same seed; some without quotations, as they occur in service.
+
+    Of four replies to a case, in one epoch or over several, the first is the tutor's.
+    """
     rng = random.Random(seed)
     examples: list[ExplainerExample] = []
     for case in cases:
         for reply_number in range(replies_per_case):
             feedback = _without_quotes(case.feedback) if rng.random() < _SHARE_WITHOUT_QUOTES else case.feedback
-            tutor_text = case.tutor_text if reply_number == 0 else ""
+            is_tutors = (epoch * replies_per_case + reply_number) % _REPLIES_TO_A_TUTORS == 0
+            tutor_text = case.tutor_text if is_tutors else ""
             made = replies(feedback, case.question, case.answer, tutor_text, count=1, rng=rng)
             examples += [ExplainerExample(feedback=feedback, reply=reply) for reply in made]
     return examples
@@ -79,7 +86,7 @@ def assessment_of(sample: SampleQuestion, answer: SampleAnswer) -> Assessment:
             similarity=0.0,
             evidence=None
             if answer.verdicts[point.id].value == "missing"
-            else _nearest_sentence(answer.text, point.text),
+            else nearest_sentence(answer.text, point.text),
         )
         for position, point in enumerate(sample.key_points)
     )
@@ -87,6 +94,12 @@ def assessment_of(sample: SampleQuestion, answer: SampleAnswer) -> Assessment:
     return Assessment(
         fraction=answer.score, low=answer.score, high=answer.score, confidence=1.0, verdicts=verdicts, flags=flags
     )
+
+
+def nearest_sentence(text: str, point_text: str) -> str | None:
+    """The sentence of ``text`` that shares most words with a key point; ``None`` where there is no sentence."""
+    wanted = set(content_stems(point_text))
+    return max(sentences(text), key=lambda sentence: len(wanted & set(content_stems(sentence))), default=None)
 
 
 def question_of(sample: SampleQuestion) -> Question:
@@ -100,9 +113,13 @@ def question_of(sample: SampleQuestion) -> Question:
     )
 
 
-def digest_of(cases: Sequence[ExplainerCase]) -> str:
-    """SHA-256 over everything that training and judging read."""
-    rows = [[case.question_id, case.part, case.question.prompt, case.answer, case.tutor_text] for case in cases]
+def digest_of(cases: Sequence[ExplainerCase], *, has_feedback: bool = False) -> str:
+    """SHA-256 over everything that training and judging read; over the feedback too where asked for."""
+    rows = [
+        [case.question_id, case.part, case.question.prompt, case.answer, case.tutor_text]
+        + ([repr(case.feedback)] if has_feedback else [])
+        for case in cases
+    ]
     return sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -126,11 +143,6 @@ def _case(sample: SampleQuestion, answer: SampleAnswer) -> ExplainerCase:
     )
 
 
-def _nearest_sentence(text: str, point_text: str) -> str:
-    wanted = set(content_stems(point_text))
-    return max(sentences(text), key=lambda sentence: len(wanted & set(content_stems(sentence))))
-
-
 def _without_quotes(feedback: Feedback) -> Feedback:
     def bare(points: tuple[Point, ...]) -> tuple[Point, ...]:
         return tuple(replace(point, quote=None) for point in points)
@@ -144,3 +156,4 @@ def _without_quotes(feedback: Feedback) -> Feedback:
 
 
 _SHARE_WITHOUT_QUOTES = 0.12
+_REPLIES_TO_A_TUTORS = 4

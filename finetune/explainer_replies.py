@@ -1,36 +1,63 @@
 """Write replies that a language model shall learn: true to the notes, freer than the template, in many forms.
 
-A reply is made of the tutor's own sentences where the notes support them, and of composed sentences that name what is
-missing. Every reply is checked before it is used, like the model's own texts later.
+A reply is the tutor's own text where the notes support all of it, else those of the tutor's sentences that they
+support with composed ones that name what is missing, else composed. Every reply is checked before it is used, like the
+model's own texts later. Korean is composed of the template's wordings, in all their combinations.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from grading.domain import Question
+from grading.explanation import phrases_ko
 from grading.explanation.checks import problems_in
 from grading.explanation.cues import TUTOR_STEMS
-from grading.explanation.feedback import Band, Feedback, Point, Step, shown_quote
+from grading.explanation.feedback import Band, Feedback, Language, Point, Step, shown_quote
 from grading.explanation.phrases_en import joined
 from grading.explanation.prompt import notes
-from grading.explanation.words import content_stems, sentences
+from grading.explanation.template import template_text
+from grading.explanation.words import content_stems, plain, sentences
+from grading.keypoints import key_points_of
 
 
 def replies(
     feedback: Feedback, question: Question, answer: str, tutor_text: str, *, count: int, rng: random.Random
 ) -> list[str]:
-    """Up to ``count`` different English replies to one feedback that pass every check, the tutor's first."""
-    found: list[str] = []
-    from_tutor = tutor_reply(feedback, tutor_text, rng)
-    for attempt in range(count * 3):
-        text = from_tutor if attempt == 0 and from_tutor else composed_reply(feedback, rng)
+    """Up to ``count`` different replies to one feedback that pass every check, the tutor's first."""
+    own = learnable_reply(feedback, question, answer, tutor_text, rng)
+    found = [own] if own else []
+    for _ in range(count * 3):
+        if len(found) >= count:
+            break
+        text = composed_reply(feedback, rng)
         if text not in found and not problems_in(text, feedback, question, answer):
             found.append(text)
-        if len(found) == count:
-            break
     return found
+
+
+def learnable_reply(
+    feedback: Feedback, question: Question, answer: str, tutor_text: str, rng: random.Random
+) -> str | None:
+    """What of a tutor's text can be learnt, whole or in part: it passes every check. ``None`` where nothing does."""
+    for text in (_whole_text(feedback, tutor_text), tutor_reply(feedback, tutor_text, rng)):
+        if text and not problems_in(text, feedback, question, answer):
+            return text
+    return None
+
+
+def may_be_learnable(question: Question, answer: str, tutor_text: str) -> bool:
+    """Whether notes on this answer could support any sentence of the tutor's, whatever a grader makes of it.
+
+    Quick, and True rather too often: it spares asking a grader about most of what would be refused.
+    """
+    if len(finished_text(tutor_text)) < _LEAST_STATEMENT["ko" if question.language == "ko" else "en"]:
+        return False
+    told = [point.name for point in key_points_of(question)]
+    known = {stem for text in (*told, answer, _NOTES_WORDS) for stem in content_stems(text)} | TUTOR_STEMS
+    return any(set(content_stems(each)) <= known for each in sentences(tutor_text))
 
 
 def tutor_reply(feedback: Feedback, tutor_text: str, rng: random.Random) -> str | None:
@@ -38,15 +65,34 @@ def tutor_reply(feedback: Feedback, tutor_text: str, rng: random.Random) -> str 
 
     Questions of a tutor point at the content of what is missing, which the notes do not hold: they are left out.
     """
-    known = set(content_stems(notes(feedback))) | TUTOR_STEMS
+    known = _known(feedback)
     kept = [each for each in sentences(tutor_text) if "?" not in each and set(content_stems(each)) <= known]
-    if not kept or len(kept[0]) < _LEAST_STATEMENT:
+    if not kept or len(kept[0]) < _LEAST_STATEMENT[feedback.language]:
         return None
-    return " ".join([*kept[:2], *_lacking_sentences(feedback, rng), _step(feedback, rng)])
+    return " ".join([*map(finished_text, kept[:2]), *_lacking_sentences(feedback, rng), _step(feedback, rng)])
+
+
+def finished_text(text: str) -> str:
+    """``text`` in one line, with the full stop that tutors leave out."""
+    line = plain(text)
+    return line if line[-1:] in _SENTENCE_ENDS else f"{line}."
+
+
+def _whole_text(feedback: Feedback, tutor_text: str) -> str | None:
+    """The tutor's text in one line, where a reader of the notes alone could have written all of it."""
+    text = finished_text(tutor_text)
+    is_told = len(text) >= _LEAST_STATEMENT[feedback.language] and set(content_stems(text)) <= _known(feedback)
+    return text if is_told else None
+
+
+def _known(feedback: Feedback) -> set[str]:
+    return set(content_stems(notes(feedback))) | TUTOR_STEMS
 
 
 def composed_reply(feedback: Feedback, rng: random.Random) -> str:
     """Two to four sentences from the notes: what is good, what is mixed up, vague or missing, the next step."""
+    if feedback.language == "ko":
+        return template_text(replace(feedback, variant=rng.getrandbits(32)))
     parts = [_good(feedback, rng), *_lacking_sentences(feedback, rng)]
     step = _step(feedback, rng)
     return " ".join(part for part in (*parts, step) if part)
@@ -67,6 +113,8 @@ def _good(feedback: Feedback, rng: random.Random) -> str:
 
 
 def _lacking_sentences(feedback: Feedback, rng: random.Random) -> list[str]:
+    if feedback.language == "ko":
+        return _lacking_sentences_ko(feedback, rng)
     told: list[str] = []
     if feedback.contradicted:
         quote = shown_quote(feedback.contradicted)
@@ -84,6 +132,8 @@ def _told(forms: Sequence[str], points: Sequence[Point], rng: random.Random, quo
 
 
 def _step(feedback: Feedback, rng: random.Random) -> str:
+    if feedback.language == "ko":
+        return _step_ko(feedback, rng)
     if feedback.step is Step.EXTEND:
         return rng.choice(_EXTEND)
     lacking = feedback.missing or feedback.partial or feedback.contradicted
@@ -92,8 +142,45 @@ def _step(feedback: Feedback, rng: random.Random) -> str:
     return rng.choice(_STEP[feedback.step]).format(focus=feedback.focus)
 
 
-#: Shorter statements ("Excellent.") teach nothing that composed replies do not.
-_LEAST_STATEMENT = 25
+def _lacking_sentences_ko(feedback: Feedback, rng: random.Random) -> list[str]:
+    told = (
+        (feedback.contradicted, phrases_ko.MIXED_UP),
+        (feedback.partial, phrases_ko.PARTIAL),
+        (feedback.missing, phrases_ko.MISSING),
+    )
+    return [
+        rng.choice(wordings).format(**phrases_ko.forms([point.name for point in points]))
+        for points, wordings in told
+        if points
+    ]
+
+
+def _step_ko(feedback: Feedback, rng: random.Random) -> str:
+    if feedback.focus is None:
+        return rng.choice(phrases_ko.NEXT[feedback.step])
+    return rng.choice(phrases_ko.NEXT_FOCUS[feedback.step]).format(focus=feedback.focus)
+
+
+#: Shorter statements ("Excellent.", "정확해요.") teach nothing that composed replies do not. A syllable of Hangul says
+#: about two letters.
+_LEAST_STATEMENT: dict[Language, int] = {"en": 25, "ko": 12}
+_ANY_POINT = (Point(position=0, name="part", quote="part"),)
+_NOTES_WORDS = " ".join(
+    notes(
+        Feedback(
+            language="en",
+            band=band,
+            step=step,
+            covered=_ANY_POINT,
+            contradicted=_ANY_POINT,
+            partial=_ANY_POINT,
+            missing=_ANY_POINT,
+        )
+    )
+    for band in Band
+    for step in Step
+)
+_SENTENCE_ENDS = '.!?。…”"'
 
 _OPENERS: dict[Band, tuple[str, ...]] = {
     Band.FULL: ("Very good.", "Lovely work.", "Strong answer."),

@@ -1,4 +1,14 @@
-"""The folder of a run: checkpoints to go on from, and what is left when it is finished. No pickle anywhere."""
+"""The folder of a run: checkpoints to go on from, and what is left when it is finished. No pickle anywhere.
+
+::
+
+    run/
+    ├── checkpoint/                  while it runs: last.safetensors, assessments.jsonl
+    ├── adapter_model.safetensors, adapter_config.json, explainer.json
+    ├── metrics.json, card.md, report.html
+    ├── samples.jsonl                texts for answers of the test part, with the answers; in no digest
+    └── manifest.json                comes last: a folder without it is unfinished
+"""
 
 from __future__ import annotations
 
@@ -6,7 +16,8 @@ import json
 import math
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,73 +27,89 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from finetune.errors import RunMismatch
-from finetune.explainer_card import card
 from grading.explanation.prompt import PROMPT_VERSION
+from grading.unpacking import MANIFEST_NAME, file_sha256, read_manifest
+
+SCHEMA_VERSION = 1
+CHECKPOINT = "checkpoint"
+
+Arrays = dict[str, torch.Tensor]
 
 
 @dataclass(slots=True)
 class RunState:
-    """Where a run stands; with the adapter's and the optimizer's arrays it is a checkpoint."""
+    """Where a run stands; ``best`` is the adapter that is kept. With adapter and optimizer it is a checkpoint."""
 
     step: int = 0
     best_share: float = -1.0
     best_step: int = 0
     checks_without_gain: int = 0
     seconds: float = 0.0
-    losses: list[float] | None = None
-    checks: list[dict[str, Any]] | None = None
+    losses: list[float] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    best: Arrays = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a finished training leaves beside its adapter: ``metrics`` are numbers, ``samples`` hold answers."""
+
+    run: Mapping[str, Any]
+    dataset_digest: str
+    languages: Sequence[str]
+    metrics: Mapping[str, Any]
+    samples: Sequence[Mapping[str, Any]]
+    card: str
+    report: str
 
 
 def save_checkpoint(
     model: PeftModel, optimizer: torch.optim.Optimizer, state: RunState, output: Path, run: Mapping[str, Any]
 ) -> None:
     """Write the checkpoint so that a kill at any moment leaves the old one or the new one whole."""
-    folder = output / "checkpoint"
+    folder = output / CHECKPOINT
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {f"adapter.{name}": array for name, array in adapter_arrays(model, torch.float32).items()}
+    arrays |= {f"best.{name}": array for name, array in state.best.items()}
     for index, moments in optimizer.state_dict()["state"].items():
-        arrays |= {f"optimizer.{index}.{name}": torch.as_tensor(value).clone() for name, value in moments.items()}
-    described = json.dumps({"run": run, "state": asdict(state)})
-    save_file(arrays, folder / "new.safetensors", metadata={"run": described})
+        arrays |= {f"optimizer.{index}.{name}": torch.as_tensor(value).cpu() for name, value in moments.items()}
+    described = json.dumps({"run": run, "state": asdict(replace(state, best={}))})
+    copies = {name: array.clone() for name, array in arrays.items()}
+    save_file(copies, folder / "new.safetensors", metadata={"run": described})
     (folder / "new.safetensors").replace(folder / "last.safetensors")
 
 
-def resumed(
-    model: PeftModel,
-    optimizer: torch.optim.Optimizer,
-    output: Path,
-    run: Mapping[str, Any],
-) -> RunState:
+def resumed(model: PeftModel, optimizer: torch.optim.Optimizer, output: Path, run: Mapping[str, Any]) -> RunState:
     """The state of the checkpoint with model and optimizer set to it, or a fresh one."""
-    path = output / "checkpoint" / "last.safetensors"
+    path = output / CHECKPOINT / "last.safetensors"
     if not path.exists():
-        return RunState(losses=[], checks=[])
+        return RunState()
+    refuse_other_checkpoint(output, run)
     described, arrays = _read_checkpoint(path)
-    refuse_other(described["run"], run, output)
-    set_adapter(model, {name[8:]: array for name, array in arrays.items() if name.startswith("adapter.")})
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, array in arrays.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".")
-            moments.setdefault(int(index), {})[key] = array
+    set_adapter(model, _named(arrays, "adapter."))
+    moments: dict[int, Arrays] = {}
+    for name, array in _named(arrays, "optimizer.").items():
+        index, key = name.split(".")
+        moments.setdefault(int(index), {})[key] = array
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    return RunState(**described["state"])
+    return RunState(**described["state"] | {"best": _named(arrays, "best.")})
 
 
-def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    with safe_open(path, framework="pt") as opened:
-        described = json.loads((opened.metadata() or {})["run"])
-    return described, load_file(path)
+def refuse_other_checkpoint(output: Path, run: Mapping[str, Any]) -> None:
+    """Raise :class:`RunMismatch` where the checkpoint in ``output`` is of another run."""
+    path = output / CHECKPOINT / "last.safetensors"
+    if path.exists():
+        refuse_other(_description(path)["run"], run, output)
 
 
 def finished_metrics(output: Path, run: Mapping[str, Any]) -> dict[str, Any] | None:
     """The metrics of a finished run in ``output``, ``None`` if there is none; :class:`RunMismatch` for another run."""
-    path = output / "metrics.json"
-    if not path.exists():
+    manifest = read_manifest(output)
+    if manifest is None:
         return None
-    metrics = json.loads(path.read_text(encoding="utf-8"))
-    refuse_other(metrics, run, output)
-    return metrics
+    refuse_other(manifest.get("run") or {}, run, output)
+    shutil.rmtree(output / CHECKPOINT, ignore_errors=True)
+    return manifest["metrics"]
 
 
 def refuse_other(found: Mapping[str, Any], run: Mapping[str, Any], output: Path) -> None:
@@ -98,23 +125,46 @@ def set_adapter(model: PeftModel, arrays: Mapping[str, torch.Tensor]) -> None:
     model.eval()
 
 
-def adapter_arrays(model: PeftModel, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+def adapter_arrays(model: PeftModel, dtype: torch.dtype) -> Arrays:
     """The adapter alone, by the names that peft saves it under."""
     arrays = get_peft_model_state_dict(model)
     return {name: array.detach().to("cpu", dtype).contiguous() for name, array in arrays.items()}
 
 
-def write_run(model: PeftModel, output: Path, base_model: str, metrics: Mapping[str, Any]) -> None:
-    """The adapter as peft and vLLM read it, what our own program must know, and what people should know."""
+def write_run(model: PeftModel, output: Path, base_model: str, result: RunResult) -> None:
+    """The adapter as peft and vLLM read it, what our own program must know, what people should know, the manifest."""
     output.mkdir(parents=True, exist_ok=True)
     save_file(adapter_arrays(model, torch.float16), output / "adapter_model.safetensors", metadata={"format": "pt"})
     config = replace(model.peft_config["default"], base_model_name_or_path=base_model, inference_mode=True)
     _write_json(output / "adapter_config.json", _plain(config.to_dict()))
-    described = {"prompt": PROMPT_VERSION, "languages": ["en"], "base_model": base_model}
+    described = {"prompt": PROMPT_VERSION, "languages": list(result.languages), "base_model": base_model}
     _write_json(output / "explainer.json", described)
-    (output / "card.md").write_text(card(metrics), encoding="utf-8")
-    _write_json(output / "metrics.json", metrics)
-    shutil.rmtree(output / "checkpoint")
+    _write_json(output / "metrics.json", result.metrics)
+    (output / "card.md").write_text(result.card, encoding="utf-8")
+    (output / "report.html").write_text(result.report, encoding="utf-8")
+    lines = [json.dumps(sample, ensure_ascii=False) + "\n" for sample in result.samples]
+    (output / "samples.jsonl").write_text("".join(lines), encoding="utf-8", errors="replace")
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "explainer",
+        "producer": "finetune.explainer_training",
+        "code_version": code_version(),
+        "base_model": base_model,
+        "dataset_digest": result.dataset_digest,
+        "run": result.run,
+        "metrics": result.metrics,
+        "files": {name: file_sha256(output / name) for name in _LISTED},
+    }
+    _write_json(output / MANIFEST_NAME, manifest)
+    shutil.rmtree(output / CHECKPOINT, ignore_errors=True)
+
+
+def code_version() -> str:
+    """The version of this program; ``unknown`` where it runs without being installed."""
+    try:
+        return version("mlquiz")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def thinned(losses: Sequence[float]) -> list[float]:
@@ -122,6 +172,30 @@ def thinned(losses: Sequence[float]) -> list[float]:
     width = max(1, math.ceil(len(losses) / 100))
     groups = [losses[start : start + width] for start in range(0, len(losses), width)]
     return [round(sum(group) / len(group), 4) for group in groups]
+
+
+_LISTED = (
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "card.md",
+    "explainer.json",
+    "metrics.json",
+    "report.html",
+)
+"""All but ``samples.jsonl``, which holds students' answers: who passes a model on takes it out."""
+
+
+def _read_checkpoint(path: Path) -> tuple[dict[str, Any], Arrays]:
+    return _description(path), load_file(path)
+
+
+def _description(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="pt") as opened:
+        return json.loads((opened.metadata() or {})["run"])
+
+
+def _named(arrays: Mapping[str, torch.Tensor], beginning: str) -> Arrays:
+    return {name.removeprefix(beginning): array for name, array in arrays.items() if name.startswith(beginning)}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -136,4 +210,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

@@ -1,8 +1,14 @@
 """Train a LoRA adapter that words feedback objects, on any causal language model with a chat template.
 
-The loss counts the reply only. What is judged is not the loss but the texts: at every check the model words feedback of
-questions it never trained on, and the share that passes :mod:`grading.explanation.checks` decides which state is kept,
-because more epochs make such models worse. A run continues where it was stopped and gives the same result for a seed.
+::
+
+    Sources ──▶ cases ──▶ batches ──step──▶ adapter ──each epoch: its texts on questions that choose──▶ best adapter
+                                               └─▶ checkpoint                                            └─▶ run folder
+
+The loss counts the reply only. What is judged is not the loss but the texts: after every epoch the model words feedback
+of questions it never trained on, and the share that passes :mod:`grading.explanation.checks` decides which state is
+kept, because more epochs make such models worse. A run continues where it was stopped and gives the same result for a
+seed.
 """
 
 from __future__ import annotations
@@ -15,113 +21,143 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel
-from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from peft import PeftModel
 
-from finetune.errors import ModelUnsuitable
-from finetune.explainer_batches import ExplainerTraining, batches_of
-from finetune.explainer_examples import ExplainerCase, cases_from, cases_of, digest_of
-from finetune.explainer_judging import judged, side_by_side, spread, template_share
+from finetune.evaluation.report import report_html
+from finetune.explainer_batches import Batch, Batching, ExplainerTraining, Row, batching_of, packed, padded
+from finetune.explainer_card import card
+from finetune.explainer_examples import ExplainerCase, Part, cases_of, digest_of
+from finetune.explainer_judging import Judged, by_template, judged, spread
+from finetune.explainer_model import adapted, base_model, can_pack, embedding_dtype, logits_of
+from finetune.explainer_report import training_report
 from finetune.explainer_run import (
+    RunResult,
     RunState,
     adapter_arrays,
     finished_metrics,
+    refuse_other_checkpoint,
     resumed,
     save_checkpoint,
     set_adapter,
     thinned,
     write_run,
 )
+from finetune.explainer_sources import Sources, gathered
 from grading.explanation.checks import CHECKS_VERSION
-from grading.explanation.decoding import Model, Tokenizer, serving_dtype
-from grading.explanation.lora import with_new_adapter
+from grading.explanation.decoding import Model, Tokenizer
 from grading.explanation.prompt import PROMPT_VERSION
-from grading.samples import SampleQuestion
 
 #: Told after every step: steps done, steps in all, a sentence.
 Progress = Callable[[int, int, str], None]
+Parts = Mapping[Part, Sequence[ExplainerCase]]
+
+STEPS_BETWEEN_CHECKPOINTS = 20
+SAMPLES = 8
 
 
 def train_explainer(
-    samples: Sequence[SampleQuestion],
+    sources: Sources,
     model_folder: Path | str,
     output: Path,
     *,
-    base_model: str,
+    base_name: str,
     training: ExplainerTraining | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train on English ``samples``; leave adapter, ``explainer.json``, ``card.md`` and ``metrics.json`` in ``output``.
+    """Train on ``sources``; leave in ``output`` what :mod:`finetune.explainer_run` draws, and return the metrics.
 
-    ``base_model`` is the name written into the adapter. Returns the metrics. Raises the errors of
+    ``base_name`` is the base model's name that is written into the adapter. Raises the errors of
     :mod:`finetune.errors`. A folder with a finished run of the same settings and data returns its metrics at once.
     """
     training = training or ExplainerTraining()
     tell = progress or (lambda _done, _total, _text: None)
-    cases = cases_from(sample for sample in samples if sample.language == "en")
-    run = {"training": asdict(training), "data": digest_of(cases), "base_model": base_model, "prompt": PROMPT_VERSION}
+    run = {
+        "training": asdict(training),
+        "data": sources.digest,
+        "base_model": base_name,
+        "prompt": PROMPT_VERSION,
+        "checks": CHECKS_VERSION,
+    }
     if (finished := finished_metrics(output, run)) is not None:
         return finished
-    parts = {part: cases_of(cases, part) for part in ("train", "validation", "test")}
+    refuse_other_checkpoint(output, run)
+    found = gathered(sources, output, tell)
+    parts: Parts = {part: cases_of(found.cases, part) for part in _PARTS}
+    tell(0, 0, "loading the base model")
     torch.manual_seed(training.seed)
-    model, tokenizer = _base(model_folder)
-    adapted = _with_adapter(model, training)
-    tell(0, 0, "judging the base model")
-    before = judged(adapted, tokenizer, spread(parts["test"], training.checked_cases), is_adapted=False)
-    state = _fit(adapted, tokenizer, parts, training, output, run, tell)
-    set_adapter(adapted, load_file(output / "checkpoint" / "best.safetensors"))
-    tell(state.step, state.step, "judging the adapter")
+    loaded, tokenizer = base_model(model_folder, training)
+    model = adapted(loaded, training)
+    batching = batching_of(tokenizer, parts["train"], training)
+    is_packed = _is_packing_quicker(model) and can_pack(model)
+    # What the grader made of the answers belongs to a checkpoint too: other feedback is another training.
+    own = {**run, "feedback of the answers": digest_of(found.cases, has_feedback=True)}
+
+    def batch_of(rows: Sequence[Row]) -> Batch:
+        if is_packed:
+            return packed(rows, embedding_dtype(model), model.device)
+        return padded(rows, tokenizer, model.device)
+
+    choosing = spread(parts["validation"], training.checked_cases)
+    state = _fit(model, tokenizer, choosing, batching, batch_of, training, output, own, tell)
+    set_adapter(model, state.best)
+    texts = _tested(model, tokenizer, spread(parts["test"], training.tested_cases), state, tell)
     metrics = {
-        **run,
-        "checks": CHECKS_VERSION,
         "cases": {part: len(chosen) for part, chosen in parts.items()},
+        "left_out": {**found.left_out, **({"longer than max_tokens": batching.too_long} if batching.too_long else {})},
+        "is_packed": is_packed,
         "steps": state.step,
+        "steps_per_epoch": batching.steps_per_epoch,
         "best_step": state.best_step,
         "seconds": round(state.seconds),
-        "loss": thinned(state.losses or []),
+        "loss": thinned(state.losses),
         "validation": state.checks,
-        "test": {
-            "adapter": asdict(judged(adapted, tokenizer, parts["test"])),
-            "base_model": asdict(before),
-            "template": asdict(template_share(parts["test"])),
-        },
-        "samples": side_by_side(adapted, tokenizer, spread(parts["test"], 8)),
+        "test": {name: each.as_json() for name, each in texts.items()},
     }
-    write_run(adapted, output, base_model, metrics)
+    languages = sorted({case.feedback.language for case in parts["train"]})
+    result = RunResult(
+        run=run,
+        dataset_digest=sources.dataset_digest,
+        languages=languages,
+        metrics=metrics,
+        samples=_samples(texts),
+        card=card(run, metrics, languages, has_bank=bool(sources.samples), datasets=len(sources.courses)),
+        report=report_html(training_report(run, metrics, texts, sources.dataset_digest)),
+    )
+    write_run(model, output, base_name, result)
     return metrics
 
 
 def _fit(
     model: PeftModel,
     tokenizer: Tokenizer,
-    parts: Mapping[str, list[ExplainerCase]],
+    choosing: Sequence[ExplainerCase],
+    batching: Batching,
+    batch_of: Callable[[Sequence[Row]], Batch],
     training: ExplainerTraining,
     output: Path,
     run: Mapping[str, Any],
     tell: Progress,
 ) -> RunState:
-    """Train until the last step or until the texts get no better; the best state lies in ``checkpoint``."""
-    batches = list(batches_of(model, tokenizer, parts["train"], training))
+    """Train until the last step or until the texts get no better; the best state is in what comes back."""
+    steps = len(batching.groups)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=training.learning_rate, weight_decay=0.0)
     state = resumed(model, optimizer, output, run)
-    per_check = max(1, math.ceil(len(batches) / (training.epochs * training.checks_per_epoch)))
-    while state.step < len(batches) and state.checks_without_gain < training.patience:
+    while state.step < steps and state.checks_without_gain < training.patience:
         started = time.monotonic()
         for group in optimizer.param_groups:
-            group["lr"] = training.learning_rate * _rate_share(state.step, len(batches))
-        loss = _step(model, optimizer, batches[state.step])
+            group["lr"] = training.learning_rate * _rate_share(state.step, steps)
+        loss = _step(model, optimizer, batch_of(batching.groups[state.step]))
         state.step += 1
-        state.losses = [*(state.losses or []), loss]
-        tell(state.step, len(batches), f"loss {loss:.3f}")
-        if state.step % per_check == 0 or state.step == len(batches):
-            _check(model, tokenizer, spread(parts["validation"], training.checked_cases), state, output)
-            tell(state.step, len(batches), f"{(state.checks or [{}])[-1]['share']:.0%} of the texts pass")
-            state.seconds += time.monotonic() - started
+        state.losses.append(loss)
+        tell(state.step, steps, f"loss {loss:.3f}")
+        is_epochs_end = state.step % batching.steps_per_epoch == 0
+        if is_epochs_end:
+            _check(model, tokenizer, choosing, state)
+            tell(state.step, steps, f"{state.checks[-1]['share']:.0%} of the texts pass")
+        state.seconds += time.monotonic() - started
+        if is_epochs_end or state.step % STEPS_BETWEEN_CHECKPOINTS == 0:
             save_checkpoint(model, optimizer, state, output, run)
-        else:
-            state.seconds += time.monotonic() - started
     return state
 
 
@@ -133,13 +169,10 @@ def _rate_share(step: int, steps: int) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
 
 
-def _step(model: PeftModel, optimizer: torch.optim.Optimizer, batch: Mapping[str, Any]) -> float:
+def _step(model: PeftModel, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
     """One update; returns the mean loss a reply token."""
     model.train()
-    kept = int(batch["reply_width"])
-    output = model(input_ids=batch["tokens"], attention_mask=batch["mask"], logits_to_keep=kept + 1, use_cache=False)
-    logits = output.logits[:, :-1].float().reshape(-1, output.logits.shape[-1])
-    loss = torch.nn.functional.cross_entropy(logits, batch["labels"][:, -kept:].reshape(-1), ignore_index=-100)
+    loss = loss_of(model, batch)
     loss.backward()
     torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
     optimizer.step()
@@ -147,53 +180,52 @@ def _step(model: PeftModel, optimizer: torch.optim.Optimizer, batch: Mapping[str
     return float(loss.detach())
 
 
-def _check(
-    model: PeftModel,
-    tokenizer: Tokenizer,
-    cases: Sequence[ExplainerCase],
-    state: RunState,
-    output: Path,
-) -> None:
-    model.eval()
+def loss_of(model: Model, batch: Batch) -> torch.Tensor:
+    """The mean loss over the tokens of the replies, nothing else."""
+    logits = logits_of(model, batch)
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch.labels.flatten())
+
+
+def _check(model: PeftModel, tokenizer: Tokenizer, cases: Sequence[ExplainerCase], state: RunState) -> None:
     found = judged(model, tokenizer, cases)
-    state.checks = [*(state.checks or []), {"step": state.step, **asdict(found)}]
+    state.checks.append({"step": state.step, **found.as_json()})
     if found.share > state.best_share:
         state.best_share, state.best_step, state.checks_without_gain = found.share, state.step, 0
-        (output / "checkpoint").mkdir(parents=True, exist_ok=True)
-        save_file(adapter_arrays(model, torch.float16), output / "checkpoint" / "best.safetensors")
+        state.best = adapter_arrays(model, torch.float16)
     else:
         state.checks_without_gain += 1
 
 
-def _base(model_folder: Path | str) -> tuple[Model, Tokenizer]:
-    tokenizer = AutoTokenizer.from_pretrained(str(model_folder))
-    if not tokenizer.chat_template:
-        raise ModelUnsuitable(f"{model_folder} has no chat template; choose an instruct model")
-    return AutoModelForCausalLM.from_pretrained(str(model_folder), dtype=serving_dtype()), tokenizer
+def _tested(
+    model: PeftModel, tokenizer: Tokenizer, cases: Sequence[ExplainerCase], state: RunState, tell: Progress
+) -> dict[str, Judged]:
+    """The texts of all writers on the same answers of the test part, which chose nothing."""
+    tell(state.step, state.step, "judging the base model")
+    before = judged(model, tokenizer, cases, is_adapted=False)
+    tell(state.step, state.step, "judging the adapter")
+    after = judged(model, tokenizer, cases)
+    return {"adapter": after, "base_model": before, "template": by_template(cases)}
 
 
-def _with_adapter(model: Model, training: ExplainerTraining) -> PeftModel:
-    layers = int(getattr(model.config, "num_hidden_layers", 0))
-    if layers < 2:
-        raise ModelUnsuitable("the model says no number of layers, so the upper half cannot be chosen")
-    config = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=training.rank,
-        lora_alpha=2 * training.rank,
-        lora_dropout=0.0,
-        target_modules=_linear_names(model),
-        layers_to_transform=list(range(layers // 2, layers)),
-    )
-    return with_new_adapter(model, config)
+def _samples(texts: Mapping[str, Judged]) -> list[dict[str, Any]]:
+    """Texts of every writer for a few answers, to be read by people; they hold the answers."""
+    every = texts["adapter"].cases
+    chosen = [number * len(every) // min(SAMPLES, len(every)) for number in range(min(SAMPLES, len(every)))]
+    return [
+        {
+            "question": every[place].question_id,
+            "source": every[place].source,
+            "answer": every[place].answer,
+            **{name: each.texts[place] for name, each in texts.items()},
+            "problems": [str(problem) for problem in texts["adapter"].problems[place]],
+        }
+        for place in chosen
+    ]
 
 
-def _linear_names(model: Model) -> list[str]:
-    """Last names of the linear modules inside numbered layers: embedding and output layer stay as they are."""
-    names = {
-        name.rsplit(".", 1)[-1]
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and any(part.isdigit() for part in name.split("."))
-    }
-    if not names:
-        raise ModelUnsuitable("the model has no linear modules inside numbered layers")
-    return sorted(names)
+def _is_packing_quicker(model: Model) -> bool:
+    """On a GPU padding is wasted work; a CPU computes what the mask hides, which costs more than padding does."""
+    return model.device.type != "cpu"
+
+
+_PARTS: tuple[Part, ...] = ("train", "validation", "test")

@@ -1,4 +1,4 @@
-"""Train the portable head of the grader on question banks: features, grouped cross-validation, a folder of JSON.
+"""Train the head of trees for an encoder as it is: features, grouped cross-validation, a folder of JSON.
 
 It serves encoders that no reader was trained for (:mod:`finetune.reader_training` trains one for any encoder).
 Every figure in the manifest and the card comes from answers to questions that the model has not seen.
@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from finetune.cross_judged import judged, judged_by_cosine
 from finetune.errors import TooFewExamples
+from finetune.evaluation import report_html
 from finetune.graded_answer import GradedAnswer
 from finetune.graded_questions import GradedQuestion
+from finetune.grader_run_report import CrossEvaluation, cross_evaluation, run_report
 from finetune.head_card import head_card
 from finetune.head_fitting import (
     FOLDS,
@@ -29,10 +32,12 @@ from finetune.head_fitting import (
     metrics_by_kind,
 )
 from finetune.made_up_answers import made_up_answers
+from finetune.reader_examples import digest_of
+from finetune.run_versions import LEARNT_TEST, code_version, dataset_digest
 from grading.encoder import Encoder
 from grading.features import FEATURES, QuestionFeatures, answer_features
 from grading.guard import guard
-from grading.head import SCHEMA_VERSION, interval_to_json, trees_to_json
+from grading.head import SCHEMA_VERSION, Interval, interval_to_json, trees_to_json
 from grading.keypoints import key_points_of
 from grading.unpacking import file_sha256
 
@@ -43,42 +48,72 @@ def train_head(
     output: Path,
     seed: int,
     progress: Callable[[float, str], None] | None = None,
+    *,
+    version: str = "",
+    most_made_up: int | None = None,
+    datasets: Sequence[str] = (),
+    has_test: bool = False,
 ) -> dict[str, Any]:
-    """Train on ``questions`` with ``encoder`` and write ``head.json``, ``manifest.json``, ``card.md`` into ``output``.
+    """Train on ``questions`` with ``encoder`` and leave head, card, metrics, report and manifest in ``output``.
 
     Returns the cross-validated metrics, also written into the manifest: overall, by kind and by language, for the
-    variant made for this encoder and for the portable one. Raises :class:`TooFewExamples` for fewer questions than
-    folds or answers without verdicts.
+    variant made for this encoder and for the portable one. An answer without verdicts teaches by its score alone.
+    ``version`` is that of the encoder that is to serve, where ``encoder`` is an export of it, quicker and gives
+    nearly its vectors. ``most_made_up`` of the made-up answers to a question are used (``None``: all); most of the time
+    goes into them. ``datasets`` are the digests of those that the questions came from, with their test parts where
+    ``has_test``. Raises :class:`TooFewExamples` for fewer questions than folds.
     """
     if len({graded.group for graded in questions}) < FOLDS:
         raise TooFewExamples(f"at least {FOLDS} different questions are needed to cross-validate, not {len(questions)}")
-    if not all(answer.verdicts for graded in questions for answer in graded.answers):
-        raise TooFewExamples("the portable head learns from verdicts on key points, and some answers have only a score")
+    version = version or encoder.version
     report = progress or (lambda fraction, text: None)
-    answers = training_answers(questions, encoder, report)
+    answers = training_answers(questions, encoder, report, most_made_up)
     report(0.8, "cross-validating")
     variants: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
-    for name, features in ((encoder.version, FEATURES), ("portable", PORTABLE_FEATURES)):
+    crossed: dict[str, tuple[Sequence[float], Interval]] = {}
+    for name, features in ((version, FEATURES), ("portable", PORTABLE_FEATURES)):
         out_of_fold = cross_validated(answers, features, seed)
         curve = calibration_curve(answers, out_of_fold)
         calibrated = cross_calibrated(answers, out_of_fold)
+        interval = conformal_interval(answers, calibrated)
         fitted = fit(answers, features, seed, curve)
         variants[name] = {
             "coverage": trees_to_json(fitted.coverage),
             "contradiction": trees_to_json(fitted.contradiction),
             "curve": {"from": curve[0], "to": curve[1]},
-            "interval": interval_to_json(conformal_interval(answers, calibrated)),
+            "interval": interval_to_json(interval),
         }
         metrics["portable" if name == "portable" else "own"] = metrics_by_kind(answers, calibrated)
+        crossed[name] = calibrated, interval
         report(0.9 if name != "portable" else 1.0, "fitting")
+    found = _cross_evaluation(questions, answers, *crossed[version], encoder, seed)
+    metrics |= found.as_json()
     content = {"schema_version": SCHEMA_VERSION, "variants": variants}
-    write_head(output, content, metrics, answers, encoder, seed)
+    about = {
+        "dataset_digest": dataset_digest(datasets, digest_of(questions)),
+        "code_version": code_version(),
+        "encoder": {"name": encoder.name, "version": version},
+        "seed": seed,
+        LEARNT_TEST: has_test,
+    }
+    facts = [
+        ("Encoder", f"{encoder.name}, {version}"),
+        ("Training", f"mode head, seed {seed}"),
+        ("Folds", f"{FOLDS}, cut by question"),
+        ("Data", about["dataset_digest"]),
+        ("Code", about["code_version"]),
+    ]
+    page = report_html(run_report(found, losses=(), steps=0, facts=facts))
+    write_head(output, content, metrics, answers, about, page)
     return metrics
 
 
 def training_answers(
-    questions: Sequence[GradedQuestion], encoder: Encoder, progress: Callable[[float, str], None]
+    questions: Sequence[GradedQuestion],
+    encoder: Encoder,
+    progress: Callable[[float, str], None],
+    most_made_up: int | None = None,
 ) -> list[TrainingAnswer]:
     """The questions' answers and made-up ones with their features; most of the time goes into encoding."""
     found: list[TrainingAnswer] = []
@@ -87,7 +122,10 @@ def training_answers(
         language = graded.question.language
         others = [other for other in questions if other.question.language == language and other.group != graded.group]
         # By question, not by seed: runs with different seeds then compare on the same answers.
-        made_up = made_up_answers(graded, others, random.Random(f"{language} {graded.group}"))
+        rng = random.Random(f"{language} {graded.group}")
+        made_up = list(made_up_answers(graded, others, rng))
+        if most_made_up is not None:
+            made_up = rng.sample(made_up, min(most_made_up, len(made_up)))
         found.extend(_with_features(graded, [*graded.answers, *made_up], encoder))
     return found
 
@@ -97,26 +135,52 @@ def write_head(
     content: dict[str, Any],
     metrics: dict[str, Any],
     answers: Sequence[TrainingAnswer],
-    encoder: Encoder,
-    seed: int,
+    about: Mapping[str, Any],
+    report: str,
 ) -> None:
-    """Write the three files; the manifest comes last, so that a folder without one is known to be unfinished."""
+    """Write the files; the manifest comes last, so that a folder without one is known to be unfinished.
+
+    The report shows answers and is not listed in it.
+    """
     output.mkdir(parents=True, exist_ok=True)
     head = output / "head.json"
     head.write_text(json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
     counts = Counter("real" if answer.is_real else "made up" for answer in answers)
-    (output / "card.md").write_text(head_card(encoder.name, encoder.version, seed, counts, metrics), encoding="utf-8")
+    encoder = about["encoder"]
+    card = head_card(encoder["name"], encoder["version"], about["seed"], counts, metrics)
+    (output / "card.md").write_text(card, encoding="utf-8")
+    (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    (output / "report.html").write_text(report, encoding="utf-8", errors="replace")
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "producer": "finetune.grader_training",
-        "encoder": {"name": encoder.name, "version": encoder.version},
-        "seed": seed,
+        **about,
         "answers": dict(counts),
         "questions": len({(answer.language, answer.group) for answer in answers}),
         "metrics": metrics,
-        "files": {name: file_sha256(output / name) for name in ("card.md", "head.json")},
+        "files": {name: file_sha256(output / name) for name in ("card.md", "head.json", "metrics.json")},
     }
     (output / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _cross_evaluation(
+    questions: Sequence[GradedQuestion],
+    answers: Sequence[TrainingAnswer],
+    fractions: Sequence[float],
+    interval: Interval,
+    encoder: Encoder,
+    seed: int,
+) -> CrossEvaluation:
+    """Head and baseline, cut by the same folds; ``answers`` hold those of ``questions`` in their order."""
+    answered = [(graded.group, graded.question, answer) for graded in questions for answer in graded.answers]
+    real = [fraction for answer, fraction in zip(answers, fractions, strict=True) if answer.is_real]
+    groups = sorted({group for group, *_ in answered})
+    random.Random(seed).shuffle(groups)
+    folds = [groups.index(group) % FOLDS for group, *_ in answered]
+    return cross_evaluation(
+        judged(answered, [(fraction, *interval.around(fraction, fraction)) for fraction in real]),
+        judged_by_cosine(answered, folds, encoder.encode),
+    )
 
 
 def _with_features(graded: GradedQuestion, answers: Sequence[GradedAnswer], encoder: Encoder) -> list[TrainingAnswer]:

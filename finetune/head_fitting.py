@@ -33,12 +33,19 @@ _INTERVAL_COVERAGE = 0.9
 _CLOSE = 0.15
 _TARGETS = {Verdict.COVERED: 1.0, Verdict.PARTIAL: 0.5, Verdict.MISSING: 0.0, Verdict.CONTRADICTED: 0.0}
 
+_SHAPE: dict[str, Any] = {"learning_rate": 0.06, "min_samples_leaf": 12, "subsample": 0.7, "max_features": 0.4}
+_NEVER = -5.0
+"""Log odds of a contradiction where the answers show none to learn from."""
+
 Rows = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingAnswer:
-    """An answer with its features ``[key points, FEATURES]`` (``None`` where the guard leaves nothing to score)."""
+    """An answer with its features ``[key points, FEATURES]`` (``None`` where the guard leaves nothing to score).
+
+    ``verdicts`` are empty where only the score is known, ``weights`` are those of the key points.
+    """
 
     group: str
     language: str
@@ -76,25 +83,16 @@ def fit(
     curve: tuple[tuple[float, ...], tuple[float, ...]] = ((0.0, 1.0), (0.0, 1.0)),
 ) -> FittedHead:
     """Grow the trees on these answers."""
-    from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
+    from sklearn.ensemble import GradientBoostingRegressor
 
     rows, coverage, contradicted, weights = _table(answers, features, seed)
-    shape: dict[str, Any] = {
-        "n_estimators": 120,
-        "learning_rate": 0.06,
-        "max_depth": 4,
-        "min_samples_leaf": 12,
-        "subsample": 0.7,
-        "max_features": 0.4,
-        "random_state": seed,
-    }
-    regressor = GradientBoostingRegressor(**shape).fit(rows, coverage, sample_weight=weights)
-    shape |= {"max_depth": 3, "n_estimators": 80}
-    classifier = GradientBoostingClassifier(**shape).fit(rows, contradicted, sample_weight=weights)
-    prior = float(np.average(contradicted, weights=weights))
+    known = contradicted >= 0
+    regressor = GradientBoostingRegressor(**_SHAPE, n_estimators=120, max_depth=4, random_state=seed).fit(
+        rows, coverage, sample_weight=weights
+    )
     return FittedHead(
         coverage=exported_trees(regressor, features, float(np.average(coverage, weights=weights))),
-        contradiction=exported_trees(classifier, features, float(np.log(prior / (1 - prior)))),
+        contradiction=_contradiction_trees(rows[known], contradicted[known], weights[known], features, seed),
         curve=curve,
     )
 
@@ -180,26 +178,48 @@ def metrics_by_kind(answers: Sequence[TrainingAnswer], fractions: Sequence[float
     }
 
 
+def _contradiction_trees(
+    rows: Rows, contradicted: NDArray[np.int64], weights: Rows, features: Sequence[str], seed: int
+) -> Trees:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    if len(np.unique(contradicted)) < 2:
+        return Trees(features=tuple(features), base=_NEVER, rate=1.0, trees=())
+    classifier = GradientBoostingClassifier(**_SHAPE, n_estimators=80, max_depth=3, random_state=seed)
+    prior = float(np.average(contradicted, weights=weights))
+    classifier.fit(rows, contradicted, sample_weight=weights)
+    return exported_trees(classifier, features, float(np.log(prior / (1 - prior))))
+
+
 def _table(
     answers: Sequence[TrainingAnswer], features: Sequence[str], seed: int
 ) -> tuple[Rows, Rows, NDArray[np.int64], Rows]:
-    """Rows of key points with coverage, contradiction and weight."""
+    """Rows of key points with coverage, contradiction (-1 where it is not known) and weight."""
     scored = [answer for answer in answers if answer.rows is not None]
     columns = [FEATURES.index(name) for name in features]
     tables = [answer.rows[:, columns] for answer in scored if answer.rows is not None]
     if tuple(features) == PORTABLE_FEATURES:
         tables = _jittered(scored, tables, features, seed)
     coverage = np.array([target for answer in scored for target in _coverage_targets(answer)])
-    contradicted = np.array([verdict is Verdict.CONTRADICTED for answer in scored for verdict in answer.verdicts])
-    weights = np.array([1.0 if answer.is_real else MADE_UP_WEIGHT for answer in scored for _ in answer.verdicts])
-    return np.concatenate(tables), coverage, contradicted.astype(np.int64), weights
+    contradicted = np.array([label for answer in scored for label in _contradiction_labels(answer)], np.int64)
+    weights = np.array([1.0 if answer.is_real else MADE_UP_WEIGHT for answer in scored for _ in answer.weights])
+    return np.concatenate(tables), coverage, contradicted, weights
 
 
 def _coverage_targets(answer: TrainingAnswer) -> list[float]:
-    """A keyword list says no point, and yet is not nothing: its score is spread over the points."""
-    if not answer.is_real and set(answer.verdicts) == {Verdict.MISSING}:
-        return [answer.score] * len(answer.verdicts)
+    """Where only the score is known, it is spread over the points.
+
+    So it is for a made-up keyword list: it says no point, and yet is not nothing.
+    """
+    if not answer.verdicts or (not answer.is_real and set(answer.verdicts) == {Verdict.MISSING}):
+        return [answer.score] * len(answer.weights)
     return [_TARGETS[verdict] for verdict in answer.verdicts]
+
+
+def _contradiction_labels(answer: TrainingAnswer) -> list[int]:
+    if not answer.verdicts:
+        return [-1] * len(answer.weights)
+    return [int(verdict is Verdict.CONTRADICTED) for verdict in answer.verdicts]
 
 
 def _jittered(
@@ -224,7 +244,6 @@ def _folds(answers: Sequence[TrainingAnswer], seed: int) -> list[set[str]]:
 
 
 def exported_trees(model: _Boosted, features: Sequence[str], base: float) -> Trees:
-    """A boosted model of scikit-learn as plain numbers; ``base`` is what it starts from."""
     """scikit-learn's boosted trees as plain numbers; ``base`` is the value they start from."""
     trees = tuple(exported_tree(estimator.tree_) for estimator in model.estimators_[:, 0])
     return Trees(features=tuple(features), base=base, rate=float(model.learning_rate), trees=trees)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def reader_card(run: Mapping[str, Any], counts: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+def reader_card(run: Mapping[str, Any], about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """Markdown made from what stands in ``manifest.json`` too."""
     training, encoder = run["training"], run["encoder"]
     return _CARD.format(
@@ -15,7 +15,7 @@ def reader_card(run: Mapping[str, Any], counts: Mapping[str, Any], metrics: Mapp
         layers="all layers" if encoder["layers"] is None else f"the first {encoder['layers']} layers",
         data="\n".join(
             f"| {source} | {own['questions']} | {own['real']} | {own['made_up']} | {own['weight']:g} |"
-            for source, own in counts["sources"].items()
+            for source, own in about["sources"].items()
         ),
         digest=run["data"][:12],
         how=_how(training),
@@ -25,13 +25,14 @@ def reader_card(run: Mapping[str, Any], counts: Mapping[str, Any], metrics: Mapp
         folds=training["folds"],
         epochs=training["epochs"],
         seed=training["seed"],
+        baseline=_baseline(metrics),
         head=_figures(metrics["head"]),
         reader=_figures(metrics["reader"]),
     )
 
 
 def _how(training: Mapping[str, Any]) -> str:
-    if training["mode"] == "head":
+    if training["mode"] == "reader":
         return "The encoder stayed as it was; the reader alone learned"
     top = "all layers" if training["lora_layers"] is None else f"the top {training['lora_layers']} layers"
     return f"The reader learned together with LoRA of rank {training['rank']} on {top} of the encoder"
@@ -46,6 +47,17 @@ def _figures(metrics: Mapping[str, Any]) -> str:
             f" | {row['big_error_share']:.1%} |"
         )
     return "\n".join(lines)
+
+
+def _baseline(metrics: Mapping[str, Any]) -> str:
+    own, difference = metrics["baseline"]["cosine"]["figures"], metrics["baseline"]["difference"]["mse"]
+    r = "" if "pearson_r" not in own else f", r {own['pearson_r']['value']:.3f}"
+    ends = "" if difference["low"] is None else f", 95 % interval {difference['low']:+.4f} to {difference['high']:+.4f}"
+    return (
+        "On the same folds the cosine of the published encoder, with a line fitted to the scores, has"
+        f" MSE {own['mse']['value']:.4f}{r}.\nThe model's MSE differs from that by"
+        f" {difference['value']:+.4f}{ends} (by question)."
+    )
 
 
 _STARTED = """
@@ -76,9 +88,11 @@ Answers of which the gates leave nothing (blank, don't know, gibberish) took no 
 ## How good: answers to questions that were not trained on
 
 Each answer was read by a reader, and scored by a head, that had not seen its question. Answers that the gates decide
-alone are not counted.
+alone count with the 0 that they get.
 
 {head}
+
+{baseline}
 
 The reader alone, without the head on top of it:
 

@@ -37,7 +37,8 @@ class ReaderAnswer:
 class ReaderQuestion:
     """``points`` and ``references`` are what an answer should say; ``stand_ins`` are students' full answers.
 
-    A stand-in takes a model answer's place now and then, so that the reader does not lean on one wording.
+    A stand-in takes a model answer's place now and then, so that the reader does not lean on one wording. ``decided``
+    are answers of which the guard leaves nothing: they get 0 and are never read.
     """
 
     source: str
@@ -47,6 +48,7 @@ class ReaderQuestion:
     references: tuple[str, ...]
     stand_ins: tuple[str, ...]
     answers: tuple[ReaderAnswer, ...]
+    decided: tuple[GradedAnswer, ...] = ()
 
     def should_be_said(self, text: str) -> Text:
         """The text as a key point or model answer is read: with the question before it."""
@@ -60,17 +62,21 @@ class ReaderQuestion:
 
 
 def reader_questions(
-    questions: Sequence[GradedQuestion], tell: Callable[[int, int, str], None] | None = None
+    questions: Sequence[GradedQuestion],
+    tell: Callable[[int, int, str], None] | None = None,
+    *,
+    most_made_up: int | None = None,
 ) -> list[ReaderQuestion]:
     """Each question with its own answers and those made up from it, without answers that the guard leaves nothing of.
 
-    Raises :class:`grading.errors.QuestionUnusable` for a question without key points and model answer.
+    Of the made-up answers to a question at most ``most_made_up`` are taken, drawn for it once and for all. Raises
+    :class:`grading.errors.QuestionUnusable` for a question without key points and model answer.
     """
     found: list[ReaderQuestion] = []
     for number, graded in enumerate(questions):
         if tell is not None:
             tell(number, len(questions), "reading the questions")
-        found.append(_reader_question(graded, questions))
+        found.append(_reader_question(graded, questions, most_made_up))
     return found
 
 
@@ -96,15 +102,23 @@ def digest_of(questions: Sequence[GradedQuestion]) -> str:
     return digest.hexdigest()
 
 
-def _reader_question(graded: GradedQuestion, questions: Sequence[GradedQuestion]) -> ReaderQuestion:
+def _reader_question(
+    graded: GradedQuestion, questions: Sequence[GradedQuestion], most_made_up: int | None
+) -> ReaderQuestion:
     question = graded.question
     # By question, not by seed: runs with different seeds then compare on the same answers.
-    made_up = made_up_answers(graded, _others(graded, questions), random.Random(graded.group))
+    rng = random.Random(graded.group)
+    made_up = list(made_up_answers(graded, _others(graded, questions), rng))
+    if most_made_up is not None and len(made_up) > most_made_up:
+        made_up = rng.sample(made_up, most_made_up)
     answers: list[ReaderAnswer] = []
+    decided: list[GradedAnswer] = []
     for answer in (*graded.answers, *made_up):
         kept = guard(question, answer.text)
         if not kept.is_empty_handed:
             answers.append(ReaderAnswer(text=kept.text, graded=answer))
+        elif not answer.is_made_up:
+            decided.append(answer)
     return ReaderQuestion(
         source=graded.source,
         group=graded.group,
@@ -113,6 +127,7 @@ def _reader_question(graded: GradedQuestion, questions: Sequence[GradedQuestion]
         references=references_of(question),
         stand_ins=tuple(answer.text for answer in answers if _is_full(answer.graded)),
         answers=tuple(answers),
+        decided=tuple(decided),
     )
 
 

@@ -138,16 +138,18 @@ def figures(
 ) -> dict[str, Any]:
     """How well ``fractions`` of these answers fit the tutors' scores: real answers, by source and by kind.
 
-    Answers of a question whose source is a bank have a kind; those of students have none.
+    Answers of which the guard left nothing count with the 0 that they get. Answers of a question whose source is a
+    bank have a kind; those of students have none.
     """
+    given = [
+        (questions[reading.question], questions[reading.question].answers[reading.answer].graded, float(fraction))
+        for reading, fraction in zip(readings, fractions, strict=True)
+    ]
+    given += [(question, graded, 0.0) for question in questions for graded in question.decided]
     groups: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for reading, fraction in zip(readings, fractions, strict=True):
-        question = questions[reading.question]
-        graded = question.answers[reading.answer].graded
-        if graded.is_made_up:
-            continue
-        for name in _names(question, graded.kind):
-            groups.setdefault(name, []).append((float(fraction), graded.score))
+    for question, graded, fraction in given:
+        for name in () if graded.is_made_up else _names(question, graded.kind):
+            groups.setdefault(name, []).append((fraction, graded.score))
     found: dict[str, Any] = {"all": {}, "by_source": {}, "by_kind": {}}
     for (part, name), pairs in sorted(groups.items()):
         own = grading_metrics(*zip(*pairs, strict=True)).as_dict()

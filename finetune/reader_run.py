@@ -7,7 +7,9 @@
     ├── adapter/            LoRA of the encoder (peft); absent where the encoder stayed frozen
     ├── reader.safetensors, head.json
     ├── readings.jsonl      what readers that had not seen the question made of each answer
+    ├── report.html         figures and curves, with answers of students
     ├── metrics.json, card.md
+    ├── seeds/              runs with other seeds, where the spread over seeds was asked for
     └── manifest.json       comes last: a folder without it is unfinished
 """
 
@@ -29,8 +31,8 @@ from finetune.reader_model import ReaderModel
 from grading.reading_model import SCHEMA_VERSION
 from grading.unpacking import file_sha256, read_manifest
 
-_WITHOUT_DIGEST = ("readings.jsonl", "manifest.json")
-"""The readings hold the students' answers: who passes a model on may take them out."""
+_WITHOUT_DIGEST = ("readings.jsonl", "report.html", "manifest.json")
+"""Readings and report hold students' answers: no version has them, and who passes a model on may take them out."""
 
 
 @dataclass(slots=True)
@@ -101,11 +103,12 @@ def write_run(
     run: Mapping[str, Any],
     head: Mapping[str, Any],
     card: str,
+    report: str,
     readings: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Any],
-    counts: Mapping[str, Any],
+    about: Mapping[str, Any],
 ) -> None:
-    """Leave the model, what people should know of it, and the manifest."""
+    """Leave the model, what people should know of it, and the manifest with what is said ``about`` data and code."""
     output.mkdir(parents=True, exist_ok=True)
     _write_adapter(model, output / "adapter", start)
     arrays = model.arrays(torch.float16)
@@ -115,6 +118,7 @@ def write_run(
     with (output / "readings.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(reading, ensure_ascii=False) + "\n" for reading in readings)
     (output / "card.md").write_text(card, encoding="utf-8")
+    (output / "report.html").write_text(report, encoding="utf-8", errors="replace")
     _write_json(output / "metrics.json", metrics)
     paths = [path for path in sorted(output.rglob("*")) if path.is_file() and path.name not in _WITHOUT_DIGEST]
     names = {path.relative_to(output).as_posix(): path for path in paths}
@@ -123,9 +127,11 @@ def write_run(
         "producer": "finetune.reader_training",
         "encoder": run["encoder"],
         "run": run,
-        **counts,
+        **about,
         "metrics": metrics,
-        "files": {name: file_sha256(path) for name, path in names.items() if not name.startswith("checkpoint/")},
+        "files": {
+            name: file_sha256(path) for name, path in names.items() if not name.startswith(("checkpoint/", "seeds/"))
+        },
     }
     _write_json(output / "manifest.json", manifest)
     shutil.rmtree(output / "checkpoint", ignore_errors=True)

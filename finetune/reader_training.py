@@ -13,23 +13,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from accelerate import Accelerator
+from numpy.typing import NDArray
 
-from finetune.errors import ModelUnsuitable, TooFewExamples
+from finetune.cross_judged import Encode, judged_by_cosine, judged_by_reader, real_answers
+from finetune.evaluation import Judged, report_html
 from finetune.explainer_run import thinned
 from finetune.graded_questions import GradedQuestion
+from finetune.grader_run_report import cross_evaluation, facts_of, run_report
 from finetune.nearness_fitting import fitted_nearness, near_of, nearness_to_json
 from finetune.one_cycle import one_cycle
 from finetune.reader_batches import Pair, ReaderTraining, batches_of, steps_of
 from finetune.reader_card import reader_card
-from finetune.reader_encoder import TrainableEncoder, published_encoder, trainable_encoder
-from finetune.reader_examples import ReaderQuestion, Text, digest_of, reader_questions, source_weights
+from finetune.reader_encoder import published_encoder, trainable_encoder
+from finetune.reader_examples import ReaderQuestion, reader_questions, source_weights
 from finetune.reader_model import ReaderModel
 from finetune.reader_readings import (
     OutOfFold,
@@ -43,18 +47,15 @@ from finetune.reader_readings import (
     write_readings,
 )
 from finetune.reader_run import ReaderState, finished_metrics, resumed, save_checkpoint, write_run
-from finetune.reader_states import EncodedStates, StateSource, StoredStates
-from finetune.reader_tokens import Tokens, tokens_of
-from finetune.reading_head import FOLDS as HEAD_FOLDS
+from finetune.reader_start import check_groups, chosen_accelerator, described_run, model_over, settled
 from finetune.reading_head import fit_head
+from finetune.run_versions import LEARNT_TEST, code_version, dataset_digest, datasets_of, has_learnt_test
+from finetune.seeds import spread_over_seeds
 from finetune.topics import topics_of
 from grading.encoder import Encoder
-from grading.reading_model import load_reading_model
 
 #: Told after every step: steps done, steps in all, a sentence.
 Progress = Callable[[int, int, str], None]
-
-_CPU_LORA_LAYERS = 4
 
 
 def train_reader(
@@ -65,26 +66,31 @@ def train_reader(
     encoder_name: str = "",
     training: ReaderTraining | None = None,
     start: Path | None = None,
+    datasets: Sequence[str] = (),
+    has_test: bool = False,
+    others: Sequence[Mapping[str, Any]] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train on ``questions`` over the encoder (folder or hub id) and leave what :mod:`finetune.reader_run` lists.
 
-    ``encoder_name`` is the setting that named the encoder, ``start`` a trained reader to go on from. Returns the
-    metrics; those of a finished run of the same settings and data at once. Raises the errors of
-    :mod:`finetune.errors` and a :class:`grading.errors.GradingError` for an encoder or a start that cannot be loaded.
+    ``encoder_name`` is the setting that named the encoder, ``start`` a trained reader to go on from, ``datasets`` the
+    digests of the datasets that the questions came from, with their test parts where ``has_test``, ``others`` the
+    metrics of runs with other seeds. Returns the metrics; those of a finished run of the same settings and data at
+    once. Raises the errors of :mod:`finetune.errors` and a :class:`grading.errors.GradingError` for an encoder or a
+    start that cannot be loaded.
     """
     tell = progress or (lambda _done, _total, _text: None)
-    accelerator = _accelerator()
-    training = _settled(training or ReaderTraining(), start, accelerator)
-    _check_groups(questions, training)
+    accelerator = chosen_accelerator()
+    training = settled(training or ReaderTraining(), start, accelerator)
+    check_groups(questions, training)
     tell(0, 0, "loading the encoder")
     loaded = trainable_encoder(str(encoder), name=encoder_name, training=training, start=start)
-    run = _described_run(questions, loaded, training, start)
+    run = described_run(questions, loaded, training, start) | ({"seeds": len(others) + 1} if others else {})
     if (finished := finished_metrics(output, run)) is not None:
         return finished
-    data = reader_questions(questions, tell)
+    data = reader_questions(questions, tell, most_made_up=training.most_made_up)
     weights = source_weights(questions)
-    model = _model(loaded, data, training, output, run, accelerator, tell)
+    model = model_over(loaded, data, training, start, output, run, accelerator, tell)
     published = published_encoder(str(encoder), name=encoder_name, layers=training.layers)
     folds = _folds(published, data, training, tell)
     work = _Work(
@@ -94,28 +100,42 @@ def train_reader(
     readings = _cross_read(work, clock)
     state = _fit(work, training.folds, range(len(data)), clock)
     tell(clock.total, clock.total, "fitting the head")
-    nearness = fitted_nearness(data, published.encode)
-    near = near_of(data, [(reading.question, reading.answer) for reading in readings], nearness, published.encode)
-    head, fractions = fit_head(head_rows(data, readings, near, weights), training.seed)
-    head["nearness"] = nearness_to_json(nearness)
+    # Prompts and model answers are asked for three times.
+    encode = partial(published.encode, remember=True)
+    nearness = fitted_nearness(data, encode)
+    near = near_of(data, [(reading.question, reading.answer) for reading in readings], nearness, encode)
+    fitted = fit_head(head_rows(data, readings, near, weights), training.seed)
+    head = {**fitted.content, "nearness": nearness_to_json(nearness)}
+    tell(clock.total, clock.total, "comparing with the baseline")
+    found = cross_evaluation(judged_by_reader(data, readings, fitted), _baseline(data, folds, encode))
+    losses = thinned(state.losses or [])
     metrics = {
         "steps": clock.total,
         "seconds": round(state.seconds),
-        "loss": thinned(state.losses or []),
-        "head": figures(data, readings, list(fractions)),
+        "loss": losses,
+        "head": figures(data, readings, fitted.fractions.tolist()),
         "reader": figures(data, readings, said_by_reference(data, readings)),
+        **found.as_json(),
     }
-    counts = {"sources": _counts(data, weights)}
+    if others:
+        metrics["seeds"] = spread_over_seeds([metrics, *others])
+    about = {
+        "dataset_digest": dataset_digest([*datasets, *datasets_of(start)], str(run["data"])),
+        "code_version": code_version(),
+        "sources": _counts(data, weights),
+        LEARNT_TEST: has_test or has_learnt_test(start),
+    }
     write_run(
         model,
         output,
         start=start,
         run=run,
         head=head,
-        card=reader_card(run, counts, metrics),
+        card=reader_card(run, about, metrics),
+        report=report_html(run_report(found, losses=losses, steps=clock.steps[-1], facts=facts_of(run, about))),
         readings=[described(data, reading) for reading in readings],
         metrics=metrics,
-        counts=counts,
+        about=about,
     )
     return metrics
 
@@ -143,8 +163,17 @@ def _folds(
 ) -> list[list[int]]:
     """Cut by topic, as the encoder saw topics before it learned anything here."""
     tell(0, 0, "finding the topics")
-    vectors = published.encode([f"{question.question.prompt} {question.references[0]}" for question in data])
+
+    def vectors() -> NDArray[np.float32]:
+        return published.encode([f"{question.question.prompt} {question.references[0]}" for question in data])
+
     return folds_of(topics_of(vectors, [question.group for question in data]), training.folds, training.seed)
+
+
+def _baseline(data: Sequence[ReaderQuestion], folds: Sequence[Sequence[int]], encode: Encode) -> Judged:
+    part = {place: number for number, fold in enumerate(folds) for place in fold}
+    own = [part[place] for place, question in enumerate(data) for _ in real_answers([question])]
+    return judged_by_cosine(real_answers(data), own, encode)
 
 
 class _Clock:
@@ -212,88 +241,6 @@ def _set_rates(optimizer: torch.optim.Optimizer, step: int, steps: int) -> None:
     share, momentum = one_cycle(step, steps)
     for group in optimizer.param_groups:
         group["lr"], group["betas"] = group["peak"] * share, (momentum, group["betas"][1])
-
-
-def _accelerator() -> Accelerator:
-    """The GPU in bfloat16 where there is one that can, the CPU otherwise."""
-    has_bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    if torch.cuda.is_available():
-        # Plans anew for every new shape of a batch, and hardly two are alike here.
-        torch.backends.cuda.enable_cudnn_sdp(False)
-    return Accelerator(mixed_precision="bf16" if has_bf16 else "no")
-
-
-def _settled(training: ReaderTraining, start: Path | None, accelerator: Accelerator) -> ReaderTraining:
-    """The settings with what device and start decide."""
-    if training.mode == "lora" and training.lora_layers is None and accelerator.device.type == "cpu":
-        training = replace(training, lora_layers=_CPU_LORA_LAYERS)
-    if start is None:
-        return training
-    layers = load_reading_model(start).layers
-    if training.layers not in (None, layers):
-        raise ModelUnsuitable(
-            f"{start} was trained on {layers or 'all'} layers: it cannot go on with {training.layers}"
-        )
-    return replace(training, layers=layers)
-
-
-def _check_groups(questions: Sequence[GradedQuestion], training: ReaderTraining) -> None:
-    groups = len({graded.group for graded in questions if graded.answers})
-    least = max(HEAD_FOLDS, training.folds)
-    if groups < least:
-        raise TooFewExamples(f"at least {least} different questions with answers are needed, there are {groups}")
-
-
-def _described_run(
-    questions: Sequence[GradedQuestion], encoder: TrainableEncoder, training: ReaderTraining, start: Path | None
-) -> dict[str, Any]:
-    """What tells one run from another; raises :class:`ModelUnsuitable` for a start over another encoder."""
-    digest = None
-    if start is not None:
-        began = load_reading_model(start)
-        if began.encoder_version != encoder.version:
-            raise ModelUnsuitable(f"{start} was trained for the encoder {began.encoder_name}, not for {encoder.name}")
-        digest = began.digest
-    return {
-        "training": asdict(training),
-        "data": digest_of(questions),
-        "encoder": {"name": encoder.name, "version": encoder.version, "layers": training.layers},
-        "start": digest,
-    }
-
-
-def _model(
-    encoder: TrainableEncoder,
-    data: Sequence[ReaderQuestion],
-    training: ReaderTraining,
-    output: Path,
-    run: Mapping[str, Any],
-    accelerator: Accelerator,
-    tell: Progress,
-) -> ReaderModel:
-    tell(0, 0, "cutting the texts into tokens")
-    tokens: dict[Text, Tokens] = tokens_of(
-        (text for question in data for text in question.texts),
-        encoder.tokenizer,
-        prefix=encoder.prefix,
-        pad_id=encoder.pad_id,
-        max_tokens=encoder.max_tokens,
-    )
-    device = accelerator.device
-    encoder.model.to(device)
-    states: StateSource = EncodedStates(encoder.model, tokens, encoder.pad_id, device)
-    if training.mode == "head":
-        states = StoredStates(
-            states,
-            tokens,
-            output / "checkpoint",
-            key=f"{run['encoder']} {run['start']} {run['data']}",
-            dimension=encoder.dimension,
-            pad_id=encoder.pad_id,
-            device=device,
-            tell=tell,
-        )
-    return ReaderModel(encoder, states, tokens, accelerator)
 
 
 def _counts(data: Sequence[ReaderQuestion], weights: Mapping[str, float]) -> dict[str, Any]:

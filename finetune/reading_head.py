@@ -7,7 +7,7 @@ questions that it has not seen either. Trees are grown by scikit-learn and expor
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,37 +69,52 @@ class HeadRow:
     verdicts: tuple[Verdict, ...]
 
 
-def fit_head(rows: Sequence[HeadRow], seed: int) -> tuple[dict[str, Any], Rows]:
-    """The content of ``head.json`` and the cross-validated fraction of each row.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FittedReadingHead:
+    """``content`` is what ``head.json`` holds; ``fractions`` and ``doubts`` are cross-validated, one of each a row."""
+
+    content: dict[str, Any]
+    interval: Interval
+    fractions: Rows
+    doubts: Rows
+
+
+def fit_head(rows: Sequence[HeadRow], seed: int) -> FittedReadingHead:
+    """The head of these rows, and what heads make of each row that saw nothing of its question.
 
     Intervals and thresholds come from the cross-validated fractions of real answers.
     """
-    fractions, doubts = cross_validated(rows, seed)
-    curve = calibration_curve(rows, fractions)
-    fractions = np.interp(fractions, *curve)
-    model = _grown(rows, seed)
-    head = {
+    votes, doubts = cross_validated(rows, seed)
+    curve = calibration_curve(rows, votes)
+    fractions = cross_calibrated(rows, votes, seed)
+    interval = conformal_interval(rows, fractions, doubts)
+    content = {
         "schema_version": SCHEMA_VERSION,
-        "fraction": trees_to_json(_exported(model)),
+        "fraction": trees_to_json(_exported(_grown(rows, seed))),
         "curve": {"from": list(curve[0]), "to": list(curve[1])},
-        "interval": interval_to_json(conformal_interval(rows, fractions, doubts)),
+        "interval": interval_to_json(interval),
         "verdicts": verdict_thresholds(rows),
     }
-    return head, fractions
+    return FittedReadingHead(content=content, interval=interval, fractions=fractions, doubts=doubts)
 
 
 def cross_validated(rows: Sequence[HeadRow], seed: int) -> tuple[Rows, Rows]:
-    """The fraction of each row by trees that have not seen its question, and how far apart those trees are."""
-    from sklearn.model_selection import GroupKFold
-
+    """The mean vote on each row of trees that have not seen its question, and how far apart those trees are."""
     signs = np.stack([row.signs for row in rows])
     fractions, doubts = np.zeros(len(rows)), np.zeros(len(rows))
-    folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
-    for train, test in folds.split(signs, groups=[row.group for row in rows]):
+    for train, test in _folds(rows, seed):
         forest = _grown([rows[index] for index in train], seed)
         votes = np.stack([tree.predict(signs[test]) for tree in forest.estimators_])
         fractions[test], doubts[test] = votes.mean(axis=0), votes.std(axis=0)
     return np.clip(fractions, 0, 1), doubts
+
+
+def cross_calibrated(rows: Sequence[HeadRow], votes: Rows, seed: int) -> Rows:
+    """The fraction of each row by a curve that was fitted on other questions, as the figures need it."""
+    fractions = np.zeros(len(rows))
+    for train, test in _folds(rows, seed):
+        fractions[test] = np.interp(votes[test], *calibration_curve([rows[index] for index in train], votes[train]))
+    return fractions
 
 
 def calibration_curve(rows: Sequence[HeadRow], fractions: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -170,6 +185,13 @@ def verdict_thresholds(rows: Sequence[HeadRow]) -> dict[str, float]:
     strict = np.round(np.arange(0.5, 1.0, 0.05), 2)
     wrong = next((at for at in strict if _precision(contradicted[unsaid] >= at, is_wrong) >= _SURE_SHARE), strict[-1])
     return {"covered_from": float(covered), "partial_from": float(partial), "contradicted_from": float(wrong)}
+
+
+def _folds(rows: Sequence[HeadRow], seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    from sklearn.model_selection import GroupKFold
+
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
+    return folds.split(rows, groups=[row.group for row in rows])
 
 
 def _grown(rows: Sequence[HeadRow], seed: int) -> Any:  # noqa: ANN401 - scikit-learn has no types

@@ -38,7 +38,7 @@ def adapt(model: SentenceTransformer, *, layers: int | None, adapter: Path | Non
 
 def keep_layers(transformer: PreTrainedModel, layers: int) -> None:
     """Drop all layers behind the first ``layers``; :class:`ModelBroken` when there are not as many."""
-    name, stack = _layer_list(transformer)
+    name, stack = layer_list(transformer)
     if not 1 <= layers <= len(stack):
         raise ModelBroken(f"GRADER_MODEL: {layers} layers are asked for, the encoder has {len(stack)}.")
     parent = transformer.get_submodule(name.rpartition(".")[0])
@@ -46,7 +46,8 @@ def keep_layers(transformer: PreTrainedModel, layers: int) -> None:
     transformer.config.num_hidden_layers = layers
 
 
-def _layer_list(transformer: PreTrainedModel) -> tuple[str, nn.ModuleList]:
+def layer_list(transformer: PreTrainedModel) -> tuple[str, nn.ModuleList]:
+    """Where the layers are, and they; :class:`ModelBroken` for a kind that keeps them elsewhere."""
     for name in _LAYER_LISTS:
         try:
             stack = transformer.get_submodule(name)

@@ -57,6 +57,18 @@ def load_encoder(
     return Encoder(encoder_folder(name, models_path, progress), layers=layers, adapter=adapter, name=name)
 
 
+def found_export(name: str, models_path: Path) -> Path | None:
+    """The folder of this encoder's export as it was published; ``None`` where there is none yet, or it is broken."""
+    if find_spec("onnxruntime") is None:
+        return None
+    try:
+        digest = export_digest(_local_folder(encoder_folder(name, models_path)), name, layers=None, adapter=None)
+    except ModelError:
+        return None
+    target = _export_target(name, models_path, digest)
+    return target if is_intact(target, digest) else None
+
+
 def exported_folder(
     name: str,
     models_path: Path,
@@ -72,12 +84,16 @@ def exported_folder(
         raise ModelMissing(f"{adapter} holds no adapter: adapter_config.json is missing.")
     source = _local_folder(encoder_folder(name, models_path, share_of(progress, 0.0, _UNPACKED)))
     digest = export_digest(source, name, layers=layers, adapter=adapter)
-    target = models_path.absolute() / f"{short_name(name)}-onnx-{digest[:12]}"
+    target = _export_target(name, models_path, digest)
     if not is_intact(target, digest):
         _export_in_child(source, target, name, layers, adapter, share_of(progress, _UNPACKED, 1.0))
         if not is_intact(target, digest):
             raise ModelBroken(f"{target} is not intact right after it was made: look at the disk.")
     return target
+
+
+def _export_target(name: str, models_path: Path, digest: str) -> Path:
+    return models_path.absolute() / f"{short_name(name)}-onnx-{digest[:12]}"
 
 
 def share_of(progress: Progress | None, start: float, end: float) -> Progress | None:

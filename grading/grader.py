@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from grading.domain import Assessment, Flag, KeyPoint, KeyPointVerdict, Question, Verdict
 from grading.encoder import Encoder
 from grading.encoder_loading import exported_folder, load_encoder, share_of
+from grading.errors import HeadBroken
 from grading.guard import GuardedAnswer, guard
 from grading.head import DEFAULT_HEAD, load_head
 from grading.keypoints import evidence_for, key_points_of
@@ -28,6 +29,7 @@ from grading.reading_model import DEFAULT_MODEL, ReadingModel, load_reading_mode
 from grading.scoring import Scored, Scorer, Thresholds
 from grading.scoring_by_features import FeatureScorer
 from grading.scoring_by_reading import ReadingScorer
+from grading.unpacking import MANIFEST_NAME, file_sha256, read_manifest
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 CODE_VERSION = "6"
 """Raised whenever a change of this package changes scores."""
+ENCODER_FOLDER = "encoder"
+"""Where a version keeps the encoder that was tuned with it, all its weights."""
 
 _GATE_HALF_WIDTH = 0.05
 _GATE_CONFIDENCE = 0.97
@@ -43,10 +47,10 @@ _GATE_CONFIDENCE = 0.97
 class Grader:
     """A loaded model; one a process, not safe for several threads at once."""
 
-    def __init__(self, scorer: Scorer) -> None:
-        """Take what :func:`load_grader` loads."""
+    def __init__(self, scorer: Scorer, version: str = "") -> None:
+        """Take what :func:`load_grader` loads; ``version`` is the digest of a trained model's folder."""
         self._scorer = scorer
-        self.versions = {**scorer.versions, "code": CODE_VERSION}
+        self.versions = {**scorer.versions, "code": CODE_VERSION, **({"version": version} if version else {})}
 
     def assess(self, question: Question, answers: Sequence[str]) -> list[Assessment]:
         """One assessment for each answer, in order; the same answer always gets the same one.
@@ -98,12 +102,16 @@ class Grader:
         )
 
 
-def load_grader(settings: Settings, progress: Progress | None = None) -> Grader:
+def load_grader(settings: Settings, progress: Progress | None = None, version: Path | None = None) -> Grader:
     """The grader that the settings name (2 s and about 0.5 GB; the first time the encoder is unpacked and exported).
 
-    Raises a :class:`grading.errors.GradingError` that says what to do.
+    ``version`` is the folder of a trained model to load in its place: a reader with the encoder that it was trained
+    for, a head with the encoder that was tuned with it, a portable head with that of the settings. Raises a
+    :class:`grading.errors.GradingError` that says what to do.
     """
-    return grader_from(settings.grader_model, settings.models_path, progress=progress)
+    has_own = version is not None and ((version / "reader.safetensors").is_file() or _tuned_in(version) is not None)
+    model = _encoder_of(version) if version is not None and has_own else settings.grader_model
+    return grader_from(model, settings.models_path, version, progress)
 
 
 def grader_from(model: str, models_path: Path, folder: Path | None = None, progress: Progress | None = None) -> Grader:
@@ -117,9 +125,10 @@ def grader_from(model: str, models_path: Path, folder: Path | None = None, progr
     if trained is not None:
         encoder = load_encoder(model, models_path, layers=trained.layers, adapter=trained.adapter, progress=progress)
         plain = partial(load_encoder, model, models_path, layers=trained.layers) if trained.adapter else None
-        return Grader(ReadingScorer(encoder, trained, plain))
-    encoder = Encoder(encoder_folder(model, models_path, progress), name=model)
-    return Grader(FeatureScorer(encoder, load_head(folder or DEFAULT_HEAD, encoder.version)))
+        return Grader(ReadingScorer(encoder, trained, plain), _version_of(folder))
+    tuned = _tuned_in(folder) if folder is not None else None
+    encoder = Encoder(tuned or encoder_folder(model, models_path, progress), name=model)
+    return Grader(FeatureScorer(encoder, load_head(folder or DEFAULT_HEAD, encoder.version)), _version_of(folder))
 
 
 def prepare_grader(settings: Settings, progress: Progress | None = None) -> None:
@@ -147,6 +156,24 @@ def _reading_model_for(model: str, folder: Path | None) -> ReadingModel | None:
         return None
     trained = load_reading_model(own)
     return trained if folder is not None or trained.encoder_name == model else None
+
+
+def _tuned_in(folder: Path) -> Path | None:
+    """The encoder in a version's folder, ``None`` where it has none of its own."""
+    own = folder / ENCODER_FOLDER
+    return own if own.is_dir() else None
+
+
+def _encoder_of(folder: Path) -> str:
+    """The encoder that a version's manifest names, as published; :class:`HeadBroken` where it names none."""
+    name = ((read_manifest(folder) or {}).get("encoder") or {}).get("name")
+    if not isinstance(name, str) or not name:
+        raise HeadBroken(f"{folder} does not say for which encoder it was trained. Train it again.")
+    return name
+
+
+def _version_of(folder: Path | None) -> str:
+    return file_sha256(folder / MANIFEST_NAME)[:16] if folder is not None else ""
 
 
 def _verdict(

@@ -110,7 +110,8 @@ class Head:
 def load_head(folder: Path, encoder_version: str) -> Head:
     """The head in ``folder`` for this encoder: its own variant, or the portable one for an encoder it does not know.
 
-    Raises :class:`HeadBroken` when a digest does not fit the manifest or the format is another one.
+    Raises :class:`HeadBroken` when a digest does not fit the manifest, the format is another one, or the head is for
+    one encoder only and this is not the one.
     """
     manifest = read_manifest(folder)
     path = folder / "head.json"
@@ -133,6 +134,11 @@ def _head(content: dict[str, Any], encoder_version: str, digest: str) -> Head:
         raise ValueError(f"schema version {content['schema_version']}")
     variants = content["variants"]
     name = encoder_version if encoder_version in variants else "portable"
+    if name not in variants:
+        raise HeadBroken(
+            f"the head {digest} serves one encoder only, and encoder {encoder_version} is another or was changed."
+            " Train it again."
+        )
     variant = variants[name]
     return Head(
         digest=digest,

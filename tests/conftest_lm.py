@@ -16,13 +16,17 @@ TINY_CHAT_TEMPLATE = (
 @pytest.fixture(scope="session")
 def tiny_lm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a two-layer Llama of random weights, a byte-level tokenizer and a chat template."""
+    return build_tiny_lm(tmp_path_factory.mktemp("tiny-lm"))
+
+
+def build_tiny_lm(folder: Path) -> Path:
+    """Write the model of :func:`tiny_lm_folder` into ``folder``."""
     import torch
 
     # A model this small is slower on two threads than on one.
     torch.set_num_threads(1)
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    folder = tmp_path_factory.mktemp("tiny-lm")
     tokenizer = build_tiny_tokenizer(TINY_CHAT_TEMPLATE)
     torch.manual_seed(0)
     config = LlamaConfig(

@@ -63,10 +63,13 @@ ARCHITECTURES = ("bert", "roberta", "roberta-wordpiece", "xlm-roberta", "mpnet")
 """As they are in all-MiniLM-L12-v2 and multilingual-e5, roberta-large, klue/roberta-base, XLM-R, all-mpnet-base-v2."""
 
 
-def build_tiny_transformer(folder: Path, architecture: str, *, layers: int = 3, dimension: int = 32) -> Path:
+def build_tiny_transformer(
+    folder: Path, architecture: str, *, layers: int = 3, dimension: int = 32, tokens: int = 128
+) -> Path:
     """A randomly initialised checkpoint of one of ``ARCHITECTURES`` with the tokenizer that it is published with.
 
-    It reads 128 tokens; a plain folder of transformers, which sentence-transformers pools by the mean.
+    It reads so many ``tokens``, most of them single characters; a plain folder of transformers, which
+    sentence-transformers pools by the mean.
     """
     import torch
     from transformers import (
@@ -90,7 +93,7 @@ def build_tiny_transformer(folder: Path, architecture: str, *, layers: int = 3, 
     }
     make_config, make_model, make_tokenizer = kinds[architecture]
     tokenizer, names = make_tokenizer()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=128, **names)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=tokens, **names)
     fast.save_pretrained(folder)
     torch.manual_seed(7)
     config = make_config(
@@ -100,7 +103,7 @@ def build_tiny_transformer(folder: Path, architecture: str, *, layers: int = 3, 
         num_attention_heads=4,
         intermediate_size=2 * dimension,
         # RoBERTa and MPNet count positions from the padding token's id on.
-        max_position_embeddings=132,
+        max_position_embeddings=tokens + 4,
         pad_token_id=fast.pad_token_id,
         # Wide enough that states differ from token to token, as trained ones do.
         initializer_range=0.1,

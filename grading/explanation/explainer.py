@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from config.settings import Settings
@@ -12,9 +13,10 @@ from grading.domain import Assessment, Question
 from grading.explanation.checks import CHECKS_VERSION, problems_in
 from grading.explanation.errors import ExplanationError
 from grading.explanation.feedback import Feedback, feedback_from
-from grading.explanation.generators import Generator, LocalGenerator, ServerGenerator
+from grading.explanation.generators import Generator, LocalGenerator, ServerGenerator, trained_base_model
 from grading.explanation.template import TEMPLATE_VERSION, template_text
 from grading.models import adapter_folder, language_model_folder
+from grading.unpacking import MANIFEST_NAME, file_sha256
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +42,10 @@ class Explanation:
 class Explainer:
     """Words assessments with ``generator``, or with the template alone where it is ``None``."""
 
-    def __init__(self, generator: Generator | None = None) -> None:
+    def __init__(self, generator: Generator | None = None, version: str = "") -> None:
+        """``version`` is the digest of a trained model's folder, where the generator came from one."""
         self._generator = generator
+        self._version = {"version": version} if version else {}
 
     def explain(self, items: Sequence[Item]) -> list[Explanation]:
         """One explanation for each (question, answer, assessment), in order; never fails because of the model."""
@@ -67,7 +71,7 @@ class Explainer:
 
     def _judged(self, proposal: str | ExplanationError, feedback: Feedback, item: Item) -> Explanation:
         """The proposal if nothing speaks against it, else the template's text with the reasons."""
-        versions = {**_VERSIONS, **(self._generator.versions if self._generator else {})}
+        versions = {**_VERSIONS, **(self._generator.versions if self._generator else {}), **self._version}
         if isinstance(proposal, ExplanationError):
             refused = (f"{type(proposal).__name__}: {proposal}",)
         else:
@@ -78,25 +82,37 @@ class Explainer:
         return Explanation(text=template_text(feedback), source="TEMPLATE", refused=refused, versions=versions)
 
 
-def load_explainer(settings: Settings) -> Explainer:
+def load_explainer(settings: Settings, version: Path | None = None) -> Explainer:
     """The explainer that the settings ask for, with its model loaded.
 
-    Raises :class:`~grading.explanation.errors.GeneratorRefused` or the errors of :mod:`grading.models` when a model or
-    adapter cannot be had.
+    ``version`` is the folder of a trained adapter that takes the place of EXPLAINER_ADAPTER, with the language model
+    that it was trained for; settings that ask for no language model here leave it alone. Raises
+    :class:`~grading.explanation.errors.GeneratorRefused` or the errors of :mod:`grading.models` when a model or adapter
+    cannot be had.
     """
+    generator = load_generator(settings, version)
+    if version is None or settings.explainer != "local":
+        return Explainer(generator)
+    return Explainer(generator, file_sha256(version / MANIFEST_NAME)[:16])
+
+
+def load_generator(settings: Settings, version: Path | None = None) -> Generator | None:
+    """The language model of :func:`load_explainer`; ``None`` where the settings ask for none."""
     if settings.explainer == "template":
-        return Explainer()
+        return None
     if settings.explainer == "server":
         key = settings.explainer_api_key.get_secret_value()
-        return Explainer(ServerGenerator(settings.explainer_url, settings.explainer_model, key))
+        return ServerGenerator(settings.explainer_url, settings.explainer_model, key)
+    if version is not None:
+        name = trained_base_model(version)
+        return LocalGenerator(language_model_folder(name, settings.models_path), version, name=name)
     name = settings.explainer_model
-    generator = LocalGenerator(
+    return LocalGenerator(
         language_model_folder(name, settings.models_path),
         adapter_folder(settings.explainer_adapter),
         languages=_BUNDLED_LANGUAGES if name.startswith("bundled:") else None,
         name=name,
     )
-    return Explainer(generator)
 
 
 def _from_template(feedback: Feedback) -> Explanation:

@@ -78,6 +78,20 @@ class LocalGenerator:
         return replies_to(self._model, self._tokenizer, [short_chat(feedback) for feedback in feedbacks])
 
 
+def trained_base_model(adapter_folder: Path) -> str:
+    """The language model that an adapter of ours was trained for, as a setting names it.
+
+    Raises :class:`GeneratorRefused` where ``explainer.json`` does not say.
+    """
+    name = _description(adapter_folder).get("base_model")
+    if not isinstance(name, str) or not name:
+        raise GeneratorRefused(
+            f"{adapter_folder} does not say for which language model it was trained: train it again with"
+            " `mlquiz train explainer`"
+        )
+    return name
+
+
 def _loaded(model_folder: Path, adapter_folder: Path | None) -> tuple[Any, Any]:
     """Model and tokenizer, read from local files only and never with code from the folder."""
     import torch

@@ -8,7 +8,6 @@ trained on: that line says what the fit is, not how good the model is. Writes th
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,12 @@ from numpy.typing import NDArray
 
 from config import load_settings
 from finetune.behaviour.material import load_material
+from finetune.evaluation.curves import risk_curve
+from finetune.evaluation.figures import grader_figures
+from finetune.evaluation.judged import Judged, judge_answers
 from finetune.graded_answer import GradedAnswer
 from finetune.graded_questions import GradedQuestion, csv_questions
-from grading.grader import Grader, load_grader
-from grading.metrics import grading_metrics, length_correlation, risk_coverage, weighted_rmse
+from grading.grader import load_grader
 
 CURVE = Path("artefacts") / "risk-coverage.svg"
 _WIDTH, _HEIGHT, _MARGIN = 480, 320, 48
@@ -32,16 +33,16 @@ def measure() -> dict[str, object]:
     unseen = _suite_questions()
     for language in ("en", "ko"):
         own = [question for question in unseen if question.question.language == language]
-        figures[f"suite, {language}, unseen questions"] = _figures(_graded(grader, own))
-    everything = _graded(grader, unseen)
+        figures[f"suite, {language}, unseen questions"] = _figures(judge_answers(grader, own))
+    everything = judge_answers(grader, unseen)
     figures["suite, both, unseen questions"] = _figures(everything)
     figures["risk_coverage"] = _curve(everything)
     folder = os.environ.get("DATA")
     if folder:
         seen = csv_questions(Path(folder) / "saf_en" / "answers.csv", without=("train", "test_unseen_answers"))
-        figures["saf_en, unseen questions, not trained on"] = _figures(_graded(grader, seen))
+        figures["saf_en, unseen questions, not trained on"] = _figures(judge_answers(grader, seen))
         korean = csv_questions(Path(folder) / "ml_quiz_ko" / "train.csv")
-        figures["ml_quiz_ko, TRAINED ON"] = _figures(_graded(grader, korean))
+        figures["ml_quiz_ko, TRAINED ON"] = _figures(judge_answers(grader, korean))
     return figures
 
 
@@ -60,38 +61,23 @@ def _suite_questions() -> list[GradedQuestion]:
     ]
 
 
-def _graded(grader: Grader, questions: Sequence[GradedQuestion]) -> NDArray[np.float64]:
-    """``[n, 6]``: prediction, low, high, confidence, the tutor's score, characters."""
-    rows: list[tuple[float, ...]] = []
-    for question in questions:
-        assessed = grader.assess(question.question, [answer.text for answer in question.answers])
-        for answer, got in zip(question.answers, assessed, strict=True):
-            rows.append((got.fraction, got.low, got.high, got.confidence, answer.score, float(len(answer.text))))
-    return np.array(rows)
-
-
-def _figures(rows: NDArray[np.float64]) -> dict[str, object]:
-    predicted, low, high, _, true, length = rows.T
-    correlation, (least, most) = length_correlation(predicted - true, length)
-    return grading_metrics(predicted.tolist(), true.tolist()).as_dict() | {
-        "weighted_rmse": round(weighted_rmse(predicted, true), 4),
-        "interval_covers": round(float(np.mean((low - 1e-9 <= true) & (true <= high + 1e-9))), 4),
-        "interval_width": round(float(np.mean(high - low)), 4),
-        "corr_residual_log_length": round(correlation, 4),
-        "corr_interval_95": [round(least, 4), round(most, 4)],
-    }
-
-
-def _curve(rows: NDArray[np.float64]) -> dict[str, float]:
-    """Mean absolute error of those that the grader keeps when a person takes the least certain ones."""
-    predicted, _, _, confidence, true, _ = rows.T
-    shares, errors = risk_coverage(np.abs(predicted - true), confidence)
-    CURVE.parent.mkdir(parents=True, exist_ok=True)
-    CURVE.write_text(_svg(shares, errors), encoding="utf-8")
+def _figures(judged: Judged) -> dict[str, object]:
+    """Values as they are called in ``metrics.json``; of the correlation with length the interval too."""
+    found = grader_figures(judged)
+    correlation = found["corr_residual_log_length"].as_json()
     return {
-        f"mae_with_{share:.0%}_graded": round(float(np.interp(share, shares, errors)), 4)
-        for share in (0.4, 0.6, 0.8, 1)
+        "count": len(judged),
+        **{name: each.as_json()["value"] for name, each in found.items()},
+        "corr_interval_95": [correlation["low"], correlation["high"]],
     }
+
+
+def _curve(judged: Judged) -> dict[str, float]:
+    """Mean absolute error of those that the grader keeps when a person takes the least certain ones."""
+    risk = risk_curve(judged)
+    CURVE.parent.mkdir(parents=True, exist_ok=True)
+    CURVE.write_text(_svg(risk.shares, risk.errors), encoding="utf-8")
+    return risk.as_json()
 
 
 def _svg(shares: NDArray[np.float64], errors: NDArray[np.float64]) -> str:

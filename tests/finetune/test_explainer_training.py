@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +12,37 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from finetune import explainer_training
+from finetune import explainer_model, explainer_training
 from finetune.errors import ModelUnsuitable, RunMismatch, TooFewExamples
-from finetune.explainer_batches import ExplainerTraining, batches_of
-from finetune.explainer_examples import cases_from, cases_of
-from finetune.explainer_judging import spread
+from finetune.explainer_batches import ExplainerTraining
+from finetune.explainer_examples import cases_from
+from finetune.explainer_judging import Judged, spread
 from finetune.explainer_run import thinned
+from finetune.explainer_sources import Sources
 from finetune.explainer_training import train_explainer
 from grading.explanation.errors import GeneratorRefused
 from grading.explanation.generators import LocalGenerator
-from grading.samples import SampleQuestion, load_samples
+from grading.unpacking import file_sha256
 from tests.conftest_lm import build_tiny_tokenizer
+from tests.finetune.explainer_builders import SMALL, build_tiny_lm, few_samples
 from tests.unit.explanation_builders import make_feedback
 
-SMALL = ExplainerTraining(epochs=1, replies_per_case=1, batch_size=8, checked_cases=2, max_tokens=1000, patience=9)
+QUICK = replace(SMALL, epochs=1, checked_cases=1, tested_cases=1)
 
 
 @pytest.fixture(scope="module")
-def samples() -> tuple[SampleQuestion, ...]:
+def sources() -> Sources:
     """A few questions of every part, with few answers each: enough to train, quick to decode."""
-    chosen: dict[str, list[SampleQuestion]] = {}
-    for sample in load_samples("en"):
-        part = cases_from([sample])[0].part
-        chosen.setdefault(part, [])
-        if len(chosen[part]) < (4 if part == "train" else 1):
-            chosen[part].append(sample)
-    return tuple(sample for group in chosen.values() for sample in group)
+    return Sources(samples=few_samples())
 
 
 @pytest.fixture(scope="module")
 def finished(
-    samples: tuple[SampleQuestion, ...], tiny_lm_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    sources: Sources, tiny_lm_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
     """A run on the tiny model from start to end."""
     output = tmp_path_factory.mktemp("run")
-    return output, train_explainer(samples, tiny_lm_folder, output, base_model="bundled:tiny", training=SMALL)
+    return output, train_explainer(sources, tiny_lm_folder, output, base_name="bundled:tiny", training=SMALL)
 
 
 def test_a_run_leaves_adapter_card_and_metrics(finished: tuple[Path, dict[str, Any]]) -> None:
@@ -55,14 +53,59 @@ def test_a_run_leaves_adapter_card_and_metrics(finished: tuple[Path, dict[str, A
         "explainer.json",
         "card.md",
         "metrics.json",
+        "report.html",
+        "samples.jsonl",
+        "manifest.json",
     }
+
+
+def test_the_manifest_vouches_for_every_file_but_the_samples(finished: tuple[Path, dict[str, Any]]) -> None:
+    output, metrics = finished
+    manifest = json.loads((output / "manifest.json").read_text())
+    names = {path.name for path in output.iterdir()} - {"manifest.json", "samples.jsonl"}
+    assert manifest["files"] == {name: file_sha256(output / name) for name in names}
+    assert manifest["metrics"] == json.loads(json.dumps(metrics))
+    assert (manifest["schema_version"], manifest["kind"]) == (1, "explainer")
+    assert manifest["base_model"] == manifest["run"]["base_model"] == "bundled:tiny"
+    assert manifest["dataset_digest"] == manifest["run"]["data"][:16]
+    assert manifest["code_version"]
+
+
+def test_the_metrics_hold_numbers_and_no_texts(finished: tuple[Path, dict[str, Any]]) -> None:
+    def leaves(value: Any) -> list[Any]:
+        if isinstance(value, dict):
+            return [leaf for each in value.values() for leaf in leaves(each)]
+        return [leaf for each in value for leaf in leaves(each)] if isinstance(value, list) else [value]
+
+    assert all(isinstance(leaf, int | float) for leaf in leaves(finished[1]))
+
+
+def test_the_samples_show_every_writer_and_the_answer(finished: tuple[Path, dict[str, Any]]) -> None:
+    lines = (finished[0] / "samples.jsonl").read_text(encoding="utf-8").splitlines()
+    samples = [json.loads(line) for line in lines]
+    assert len(samples) == 3
+    assert all(sample["answer"] and sample["template"] and "base_model" in sample for sample in samples)
+    # Random weights write nothing that passes, and it is said.
+    assert all(sample["problems"] for sample in samples)
+
+
+def test_the_checks_are_made_after_every_epoch(finished: tuple[Path, dict[str, Any]]) -> None:
+    _, metrics = finished
+    per_epoch = metrics["steps_per_epoch"]
+    assert (
+        [each["step"] for each in metrics["validation"]] == [per_epoch, 2 * per_epoch] == [per_epoch, metrics["steps"]]
+    )
+
+
+def test_the_adapter_takes_less_than_25_megabytes(finished: tuple[Path, dict[str, Any]]) -> None:
+    assert (finished[0] / "adapter_model.safetensors").stat().st_size < 25_000_000
 
 
 def test_the_adapter_names_its_base_and_no_path_of_this_machine(finished: tuple[Path, dict[str, Any]]) -> None:
     output, _ = finished
     config = json.loads((output / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "bundled:tiny"
-    for path in output.glob("*.[jm]*"):
+    for path in output.glob("*.[jmh]*"):
         assert str(output.parent) not in path.read_text()
 
 
@@ -87,13 +130,14 @@ def test_the_metrics_compare_adapter_base_model_and_template(finished: tuple[Pat
     # Random weights write nothing that passes, and the figures say so.
     assert metrics["test"]["adapter"]["share"] == 0.0
     assert metrics["test"]["adapter"]["problems"]
-    assert all(sample["problems"] for sample in metrics["samples"])
+    assert len({each["cases"] for each in metrics["test"].values()}) == 1
 
 
 def test_the_card_tells_the_figures_of_the_metrics(finished: tuple[Path, dict[str, Any]]) -> None:
     output, metrics = finished
     card = (output / "card.md").read_text()
-    assert metrics["data"][:12] in card
+    run = json.loads((output / "manifest.json").read_text())["run"]
+    assert run["data"][:12] in card
     assert f"| template | {metrics['test']['template']['cases']} | 100% | none |" in card
     assert "Where not to use it" in card
 
@@ -137,100 +181,42 @@ def test_an_adapter_of_another_model_is_refused(finished: tuple[Path, dict[str, 
 
 def test_a_finished_run_is_not_trained_again(
     finished: tuple[Path, dict[str, Any]],
-    samples: tuple[SampleQuestion, ...],
+    sources: Sources,
     tiny_lm_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(explainer_training, "_step", lambda *_: pytest.fail("trained again"))
     output, metrics = finished
-    again = train_explainer(samples, tiny_lm_folder, output, base_model="bundled:tiny", training=SMALL)
+    again = train_explainer(sources, tiny_lm_folder, output, base_name="bundled:tiny", training=SMALL)
     assert again == json.loads(json.dumps(metrics))
 
 
 def test_a_folder_with_another_run_is_refused(
-    finished: tuple[Path, dict[str, Any]], samples: tuple[SampleQuestion, ...], tiny_lm_folder: Path
+    finished: tuple[Path, dict[str, Any]], sources: Sources, tiny_lm_folder: Path
 ) -> None:
     with pytest.raises(RunMismatch, match="another training"):
         train_explainer(
-            samples, tiny_lm_folder, finished[0], base_model="bundled:tiny", training=ExplainerTraining(seed=2)
+            sources, tiny_lm_folder, finished[0], base_name="bundled:tiny", training=ExplainerTraining(seed=2)
         )
 
 
-def test_a_stopped_run_goes_on_to_the_same_adapter(
-    finished: tuple[Path, dict[str, Any]],
-    samples: tuple[SampleQuestion, ...],
-    tiny_lm_folder: Path,
-    tmp_path: Path,
-) -> None:
-    whole, metrics = finished
-
-    class KilledError(Exception):
-        pass
-
-    def stop_after_the_first_check(done: int, total: int, text: str) -> None:
-        if total and done > total // 2 + 1:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        train_explainer(
-            samples,
-            tiny_lm_folder,
-            tmp_path,
-            base_model="bundled:tiny",
-            training=SMALL,
-            progress=stop_after_the_first_check,
-        )
-    assert (tmp_path / "checkpoint" / "last.safetensors").exists()
-    told: list[int] = []
-    again = train_explainer(
-        samples,
-        tiny_lm_folder,
-        tmp_path,
-        base_model="bundled:tiny",
-        training=SMALL,
-        progress=lambda done, _total, text: told.append(done) if text.startswith("loss") else None,
-    )
-    assert told[0] > 1, "it began anew instead of going on"
-    assert again["loss"] == pytest.approx(metrics["loss"], abs=1e-3)
-    one, other = (load_file(folder / "adapter_model.safetensors") for folder in (whole, tmp_path))
-    assert all(torch.allclose(one[name].float(), other[name].float(), atol=2e-3) for name in one)
-
-
-def test_too_few_questions_are_an_error(
-    samples: tuple[SampleQuestion, ...], tiny_lm_folder: Path, tmp_path: Path
-) -> None:
+def test_too_few_questions_are_an_error(sources: Sources, tiny_lm_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(TooFewExamples):
-        train_explainer(samples[:1], tiny_lm_folder, tmp_path, base_model="bundled:tiny", training=SMALL)
+        train_explainer(
+            Sources(samples=sources.samples[:1]), tiny_lm_folder, tmp_path, base_name="bundled:tiny", training=SMALL
+        )
 
 
 def test_a_model_without_chat_template_cannot_be_trained(
-    samples: tuple[SampleQuestion, ...], tiny_lm_folder: Path, tmp_path: Path
+    sources: Sources, tiny_lm_folder: Path, tmp_path: Path
 ) -> None:
     build_tiny_tokenizer(None).save_pretrained(tmp_path)
     with pytest.raises(ModelUnsuitable, match="chat template"):
-        train_explainer(samples, tmp_path, tmp_path / "run", base_model="bundled:tiny", training=SMALL)
+        train_explainer(sources, tmp_path, tmp_path / "run", base_name="bundled:tiny", training=SMALL)
 
 
-def test_the_loss_counts_the_reply_only(samples: tuple[SampleQuestion, ...], tiny_lm_folder: Path) -> None:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(str(tiny_lm_folder))
-    model = AutoModelForCausalLM.from_pretrained(str(tiny_lm_folder))
-    cases = cases_of(cases_from(samples), "train")
-    for batch in batches_of(model, tokenizer, cases, SMALL):
-        labels, tokens = batch["labels"], batch["tokens"]
-        counted = labels != -100
-        assert torch.equal(labels[counted], tokens[counted])
-        assert int(counted.sum(1).max()) == batch["reply_width"]
-        # Every row ends with the reply's end mark, and what is counted stands in one piece at the end.
-        assert set(labels[:, -1].tolist()) == {tokenizer.eos_token_id}
-        assert bool((counted.long().diff(dim=1) >= 0).all())
-        # What is padded is masked.
-        assert not bool(batch["mask"][tokens == tokenizer.pad_token_id].any())
-
-
-def test_judged_cases_are_spread_over_all(samples: tuple[SampleQuestion, ...]) -> None:
-    cases = cases_from(samples)
+def test_judged_cases_are_spread_over_all(sources: Sources) -> None:
+    cases = cases_from(sources.samples)
     chosen = spread(cases, 5)
     assert len(chosen) == 5
     assert chosen[0] is cases[0]
@@ -251,3 +237,102 @@ def test_a_long_curve_is_thinned_to_means() -> None:
     assert thinned([1.0, 3.0]) == [1.0, 3.0]
     assert thinned([1.0, 3.0] * 100) == [2.0] * 100
     assert thinned([]) == []
+
+
+# Early stopping ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def judge_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[float]], None]:
+    """Checks with given shares on the questions that choose: random weights never pass any of their own."""
+
+    def told(shares: Sequence[float]) -> None:
+        left = iter(shares)
+
+        def judged(_model: object, _tokenizer: object, cases: Any, *, is_adapted: bool = True) -> Judged:
+            return _Given(cases=cases, texts=[""] * len(cases), given=next(left, 0.0))
+
+        monkeypatch.setattr(explainer_training, "judged", judged)
+
+    return told
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given(Judged):
+    given: float
+
+    @property
+    def share(self) -> float:
+        return self.given
+
+
+def test_it_ends_when_the_texts_get_no_better_and_keeps_the_best_epoch(
+    sources: Sources, tiny_lm_folder: Path, tmp_path: Path, judge_by: Callable[[Sequence[float]], None]
+) -> None:
+    judge_by([0.2, 0.6, 0.5, 0.4])
+    training = replace(QUICK, epochs=6, patience=2)
+    metrics = train_explainer(sources, tiny_lm_folder, tmp_path, base_name="bundled:tiny", training=training)
+    per_epoch = metrics["steps_per_epoch"]
+    assert metrics["steps"] == 4 * per_epoch
+    assert metrics["best_step"] == 2 * per_epoch
+
+
+def test_what_is_kept_is_the_adapter_of_the_best_epoch(
+    sources: Sources, tiny_lm_folder: Path, tmp_path: Path, judge_by: Callable[[Sequence[float]], None]
+) -> None:
+    adapters: list[Any] = []
+    for name, shares in (("first", [0.9, 0.1]), ("last", [0.1, 0.9])):
+        judge_by(shares)
+        output = tmp_path / name
+        train_explainer(
+            sources, tiny_lm_folder, output, base_name="bundled:tiny", training=replace(QUICK, epochs=2, patience=5)
+        )
+        adapters.append(load_file(output / "adapter_model.safetensors"))
+    assert any(not torch.equal(adapters[0][name], adapters[1][name]) for name in adapters[0])
+
+
+# Models -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", ["qwen2", "qwen3"])
+def test_a_model_of_another_make_is_trained_and_served(make: str, sources: Sources, tmp_path: Path) -> None:
+    folder = build_tiny_lm(tmp_path / "model", make)
+    train_explainer(sources, folder, tmp_path / "run", base_name="tiny", training=QUICK)
+    assert len(LocalGenerator(folder, tmp_path / "run").rewrite([make_feedback()])) == 1
+
+
+def test_a_template_without_system_messages_is_refused(sources: Sources, tmp_path: Path) -> None:
+    template = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    folder = build_tiny_lm(tmp_path / "model", "llama", chat_template=template)
+    with pytest.raises(ModelUnsuitable, match="no system message"):
+        train_explainer(sources, folder, tmp_path / "run", base_name="tiny", training=QUICK)
+
+
+def test_a_folder_without_a_model_is_refused(sources: Sources, tmp_path: Path) -> None:
+    with pytest.raises(ModelUnsuitable, match="cannot load"):
+        train_explainer(sources, tmp_path, tmp_path / "run", base_name="tiny", training=QUICK)
+
+
+def test_an_adapter_over_25_megabytes_is_refused_with_a_rank_that_fits(
+    sources: Sources, tiny_lm_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explainer_model, "MAX_ADAPTER_BYTES", 5000)
+    with pytest.raises(ModelUnsuitable, match=r"rank 8 .*--rank [1-7] fits"):
+        train_explainer(sources, tiny_lm_folder, tmp_path, base_name="tiny", training=QUICK)
+
+
+def test_four_bits_without_a_gpu_are_refused(
+    sources: Sources, tiny_lm_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ModelUnsuitable, match="needs an NVIDIA GPU"):
+        train_explainer(sources, tiny_lm_folder, tmp_path, base_name="tiny", training=replace(QUICK, quantize="4bit"))
+
+
+def test_four_bits_without_their_package_are_refused_with_what_to_install(
+    sources: Sources, tiny_lm_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(explainer_model, "find_spec", lambda _name: None)
+    with pytest.raises(ModelUnsuitable, match=r"pip install 'mlquiz\[qlora\]'"):
+        train_explainer(sources, tiny_lm_folder, tmp_path, base_name="tiny", training=replace(QUICK, quantize="4bit"))

@@ -12,8 +12,10 @@ import torch
 from click.testing import CliRunner, Result
 
 from finetune.cli import train
+from finetune.dataset import read_dataset
 from finetune.reader_batches import FINE_TUNING
 from grading.reading_model import DEFAULT_MODEL, load_reading_model
+from tests.finetune.dataset_data import make_example, make_question, write
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +44,7 @@ def grader(*arguments: str | Path) -> Result:
 
 
 def test_a_course_is_trained_on_from_start_to_end(course: Path, tiny_encoder_folder: Path, tmp_path: Path) -> None:
-    quick = ("--epochs", "1", "--folds", "2", "--no-bank", "--without", "test", "--json")
+    quick = ("--mode", "reader", "--epochs", "1", "--folds", "2", "--no-bank", "--without", "test", "--json")
     run = tmp_path / "run"
     result = grader("--output", run, "--data", course, "--model", tiny_encoder_folder, *quick)
     assert result.exit_code == 0, result.output
@@ -55,11 +57,27 @@ def test_a_course_is_trained_on_from_start_to_end(course: Path, tiny_encoder_fol
     result = grader(*arguments, "--folds", "2", "--no-bank", "--without", "test", "--mode", "lora")
     assert result.exit_code == 0, result.output
     assert "head mse" in result.stdout
+    assert "cosine mse" in result.stdout
     assert str(again) in result.stdout
     manifest = json.loads((again / "manifest.json").read_text(encoding="utf-8"))
     settings = manifest["run"]["training"]
-    assert {name: settings[name] for name in FINE_TUNING} == FINE_TUNING
+    assert {name: settings[name] for name in FINE_TUNING} == FINE_TUNING | {"folds": 2}
     assert manifest["sources"]["course"]["real"] == 16
+
+
+def test_a_run_names_the_dataset_that_it_was_trained_on(tiny_encoder_folder: Path, tmp_path: Path) -> None:
+    questions = [make_question(number, prompt=f"What is meant by term {number}?") for number in range(40)]
+    write(tmp_path / "data", [make_example(number, question=f"q{number}") for number in range(40)], questions)
+    arguments = ("--output", tmp_path / "run", "--data", tmp_path / "data", "--model", tiny_encoder_folder)
+    result = grader(
+        *arguments, "--mode", "reader", "--no-bank", "--part", "all", "--epochs", "1", "--folds", "2", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["dataset_digest"] == read_dataset(tmp_path / "data").digest
+    # With --part all the test part is among them.
+    assert manifest["learnt_test_part"] is True
+    assert json.loads(result.stdout)["head"]["all"]["count"] == 40
 
 
 def test_help_shows_going_on_from_the_shipped_model() -> None:
@@ -73,7 +91,8 @@ def test_help_shows_going_on_from_the_shipped_model() -> None:
     [
         (["--no-bank"], "leaves nothing to train on"),
         (["--lora-layers", "2"], "--lora-layers is for --mode lora"),
-        (["--mode", "portable", "--epochs", "2"], "sample bank only"),
+        (["--epochs", "2"], "--mode head takes the encoder as it is"),
+        (["--from", "default"], "--mode head takes the encoder as it is"),
         (["--data", "nowhere.csv"], "does not exist"),
         (["--mode", "both"], "'both' is not one of"),
         (["--folds", "1"], "not in the range"),
@@ -96,7 +115,7 @@ def test_a_file_that_is_not_right_is_a_sentence_with_its_row(course: Path, tmp_p
 
 def test_a_start_that_is_not_there_is_a_sentence(course: Path, tiny_encoder_folder: Path, tmp_path: Path) -> None:
     arguments = ("--output", tmp_path / "run", "--data", course, "--no-bank", "--model", tiny_encoder_folder)
-    result = grader(*arguments, "--from", tmp_path / "nowhere")
+    result = grader(*arguments, "--mode", "reader", "--from", tmp_path / "nowhere")
     assert result.exit_code == 1
     assert "holds no grader" in result.output
 
@@ -110,25 +129,36 @@ def test_default_is_the_shipped_model(
     # The shipped model is not for the tiny encoder: this is about what the command hands over.
     monkeypatch.setattr(reader_training, "train_reader", lambda *_, **given: told.update(given) or {"head": {}})
     arguments = ("--output", tmp_path / "run", "--data", course, "--no-bank", "--model", tiny_encoder_folder)
-    assert grader(*arguments, "--from", "default", "--epochs", "3").exit_code == 0
+    assert grader(*arguments, "--mode", "lora", "--from", "default", "--epochs", "3").exit_code == 0
     assert told["start"] == DEFAULT_MODEL
     assert getattr(told["training"], "epochs", None) == 3
 
 
-def test_the_portable_head_is_trained_on_the_sample_bank(
+def test_trees_learn_from_scores_alone(course: Path, tiny_encoder_folder: Path, tmp_path: Path) -> None:
+    arguments = ("--output", tmp_path / "run", "--data", course, "--no-bank", "--model", tiny_encoder_folder)
+    result = grader(*arguments, "--without", "test", "--json")
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(result.stdout)
+    assert metrics["own"]["all"]["count"] == 16
+    assert metrics["own"]["all"]["mse"] < 0.1
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["answers"]["made up"] == 8 * 12
+
+
+def test_trees_are_grown_on_the_sample_bank(
     tiny_encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from finetune import grader_training
 
     told: list[object] = []
 
-    def trained(questions: list[object], *_: object) -> dict[str, object]:
+    def trained(questions: list[object], *_: object, **__: object) -> dict[str, object]:
         told.extend(questions)
         return {"own": {"all": {"mse": 0.25}}}
 
     # The training itself has its own tests, and takes a minute on the whole bank.
     monkeypatch.setattr(grader_training, "train_head", trained)
-    result = grader("--output", tmp_path / "run", "--mode", "portable", "--model", tiny_encoder_folder)
+    result = grader("--output", tmp_path / "run", "--mode", "head", "--model", tiny_encoder_folder)
     assert result.exit_code == 0, result.output
     assert "own mse" in result.stdout
     assert "0.2500" in result.stdout

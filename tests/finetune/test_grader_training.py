@@ -23,6 +23,7 @@ from finetune.head_fitting import (
     fit,
 )
 from finetune.made_up_answers import made_up_answers, negated_sentence
+from finetune.run_versions import code_version
 from grading.domain import Verdict
 from grading.encoder import Encoder
 from grading.features import FEATURES
@@ -57,8 +58,12 @@ def test_training_writes_a_head_that_the_grader_serves(
 def test_the_folder_describes_itself(trained: tuple[Path, dict[str, Any]]) -> None:
     output, metrics = trained
     manifest = json.loads((output / "manifest.json").read_text(encoding="utf-8"))
-    assert sorted(path.name for path in output.iterdir()) == ["card.md", "head.json", "manifest.json"]
-    assert manifest["metrics"] == metrics
+    names = ["card.md", "head.json", "manifest.json", "metrics.json", "report.html"]
+    assert sorted(path.name for path in output.iterdir()) == names
+    assert manifest["metrics"] == json.loads((output / "metrics.json").read_text(encoding="utf-8")) == metrics
+    assert set(manifest["files"]) == {"card.md", "head.json", "metrics.json"}
+    assert manifest["code_version"] == code_version()
+    assert len(manifest["dataset_digest"]) == 64
     assert manifest["files"]["head.json"] == file_sha256(output / "head.json")
     assert manifest["questions"] == 7
     assert manifest["answers"]["real"] == sum(len(s.answers) for s in (*of_language("en", 5), *of_language("ko", 2)))
@@ -66,6 +71,15 @@ def test_the_folder_describes_itself(trained: tuple[Path, dict[str, Any]]) -> No
         assert set(metrics[variant]["by_language"]) == {"en", "ko"}
         assert metrics[variant]["by_kind"]["dont_know"]["mae"] < 0.1
         assert metrics[variant]["all"]["count"] == manifest["answers"]["real"]
+
+
+def test_the_report_shows_head_and_baseline(trained: tuple[Path, dict[str, Any]]) -> None:
+    output, metrics = trained
+    assert metrics["figures"]["mse"]["value"] == pytest.approx(metrics["own"]["all"]["mse"], abs=1e-4)
+    assert "mse" in metrics["baseline"]["cosine"]["figures"]
+    page = (output / "report.html").read_text(encoding="utf-8")
+    assert "Against the baseline" in page
+    assert "mode head, seed 1" in page
 
 
 def test_the_same_seed_gives_the_same_bytes(
@@ -84,10 +98,11 @@ def test_too_few_questions_are_refused(tiny_encoder_folder: Path, tmp_path: Path
     assert not (tmp_path / "head").exists()
 
 
-def test_answers_without_verdicts_are_refused(tiny_encoder_folder: Path, tmp_path: Path) -> None:
+def test_answers_without_verdicts_teach_by_their_score(tiny_encoder_folder: Path, tmp_path: Path) -> None:
     scored = [replace(graded, answers=(GradedAnswer(text="a guess", score=0.5),)) for graded in of_language("en", 5)]
-    with pytest.raises(TooFewExamples, match="verdicts"):
-        train_head(scored, Encoder(tiny_encoder_folder), tmp_path / "head", seed=1)
+    train_head(scored, Encoder(tiny_encoder_folder), tmp_path / "head", seed=1, most_made_up=6)
+    grader = grader_from(str(tiny_encoder_folder), tmp_path, tmp_path / "head")
+    assert grader.assess(scored[0].question, ["a guess"])[0].fraction == pytest.approx(0.5, abs=0.2)
 
 
 # --- made-up answers ---------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from safetensors.numpy import load_file
 
 from finetune.errors import ModelUnsuitable, RunMismatch, TooFewExamples
+from finetune.graded_answer import GradedAnswer
 from finetune.one_cycle import one_cycle
 from finetune.reader_batches import ReaderTraining, reading_pairs
 from finetune.reader_encoder import trainable_encoder
@@ -25,6 +26,7 @@ from finetune.reader_network import ReaderNetwork, Side
 from finetune.reader_states import EncodedStates
 from finetune.reader_tokens import tokens_of
 from finetune.reader_training import train_reader
+from finetune.run_versions import code_version
 from grading.encoder import Encoder
 from grading.errors import HeadBroken, ModelBroken
 from grading.grader import Grader
@@ -63,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of reader and adapter from start to end."""
     output = tmp_path_factory.mktemp("runs") / "run"
-    return output, train_reader(QUESTIONS, folder, output, encoder_name="tiny", training=LORA)
+    return output, train_reader(QUESTIONS, folder, output, encoder_name="tiny", training=LORA, datasets=["a" * 16])
 
 
 def manifest_of(run: Path) -> dict[str, Any]:
@@ -86,8 +88,8 @@ def served(run: Path, folder: Path) -> Grader:
 
 def test_a_run_leaves_a_model_readings_card_and_manifest(finished: Run) -> None:
     output, metrics = finished
-    names = {"adapter", "reader.safetensors", "head.json", "readings.jsonl", "metrics.json", "card.md", "manifest.json"}
-    assert {path.name for path in output.iterdir()} == names
+    names = {"adapter", "reader.safetensors", "head.json", "metrics.json", "card.md", "manifest.json"}
+    assert {path.name for path in output.iterdir()} == names | {"readings.jsonl", "report.html"}
     manifest = manifest_of(output)
     assert manifest["metrics"] == json.loads((output / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
     assert manifest["files"] == {name: file_sha256(output / name) for name in manifest["files"]}
@@ -104,6 +106,49 @@ def test_a_run_leaves_a_model_readings_card_and_manifest(finished: Run) -> None:
     assert manifest["sources"]["samples"] == {"questions": 8, "real": 24, "made_up": MADE_UP, "weight": 1.0}
     for path in output.rglob("*.[jm]*"):
         assert str(output.parent) not in path.read_text(encoding="utf-8")
+
+
+def test_a_run_says_on_which_data_and_by_which_code(finished: Run) -> None:
+    manifest = manifest_of(finished[0])
+    assert manifest["producer"] == "finetune.reader_training"
+    assert manifest["dataset_digest"] == "a" * 16
+    assert manifest["code_version"] == code_version()
+
+
+def test_a_run_compares_itself_with_the_baseline_on_the_same_answers(finished: Run) -> None:
+    output, metrics = finished
+    figures, baseline = metrics["figures"], metrics["baseline"]
+    assert figures["mse"]["value"] == metrics["head"]["all"]["mse"]
+    assert figures["mse"]["low"] <= figures["mse"]["value"] <= figures["mse"]["high"]
+    difference = figures["mse"]["value"] - baseline["cosine"]["figures"]["mse"]["value"]
+    assert baseline["difference"]["mse"]["value"] == pytest.approx(difference, abs=2e-4)
+    assert "cosine of the published encoder" in (output / "card.md").read_text(encoding="utf-8")
+
+
+def test_the_report_shows_figures_curves_and_answers(finished: Run) -> None:
+    page = (finished[0] / "report.html").read_text(encoding="utf-8")
+    for shown in ("Against the baseline", 'aria-label="Loss"', "Prediction against truth", "Calibration", "Risk and"):
+        assert shown in page
+    assert "By length" in page
+    assert "mode lora, 2 passes, seed 1" in page
+
+
+def test_answers_that_the_guard_decides_are_judged_but_not_read(folder: Path, tmp_path: Path) -> None:
+    first = QUESTIONS[0]
+    blank = replace(
+        first, answers=(*first.answers, GradedAnswer(text=" ", score=0.0, verdicts=first.answers[0].verdicts))
+    )
+    metrics = train_reader([blank, *QUESTIONS[1:]], folder, tmp_path / "run", training=ONE_STEP)
+    assert metrics["head"]["all"]["count"] == metrics["reader"]["all"]["count"] == 25
+    assert len((tmp_path / "run" / "readings.jsonl").read_text(encoding="utf-8").splitlines()) == 24 + MADE_UP
+
+
+def test_only_so_many_made_up_answers_are_used_as_are_asked_for() -> None:
+    few = reader_questions(QUESTIONS, most_made_up=4)
+    assert all(sum(each.graded.is_made_up for each in question.answers) <= 4 for question in few)
+    assert any(each.graded.is_made_up for question in few for each in question.answers)
+    assert few == reader_questions(QUESTIONS, most_made_up=4)
+    assert reader_questions(QUESTIONS, most_made_up=1000) == reader_questions(QUESTIONS)
 
 
 def test_the_weights_are_small(finished: Run) -> None:
@@ -145,7 +190,7 @@ def test_the_card_tells_the_figures_of_the_metrics(finished: Run) -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("mode", ["head", "lora"])
+@pytest.mark.parametrize("mode", ["reader", "lora"])
 def test_every_architecture_trains_a_step_and_serves(architecture: str, mode: Any, tmp_path: Path) -> None:
     folder = build_tiny_transformer(tmp_path / architecture, architecture)
     training = replace(ONE_STEP, mode=mode, lora_layers=None)
@@ -237,13 +282,13 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize(("mode", "share"), [("head", 0.6), ("lora", 0.3), ("lora", 0.8)])
+@pytest.mark.parametrize(("mode", "share"), [("reader", 0.6), ("lora", 0.3), ("lora", 0.8)])
 def test_a_killed_run_goes_on_to_the_same_weights(
     mode: Any, share: float, finished: Run, folder: Path, tmp_path: Path
 ) -> None:
     training = replace(LORA, mode=mode, lora_layers=1 if mode == "lora" else None)
     whole, metrics = finished
-    if mode == "head":
+    if mode == "reader":
         whole = tmp_path / "whole"
         metrics = train_reader(QUESTIONS, folder, whole, encoder_name="tiny", training=training)
 
@@ -299,12 +344,16 @@ def test_a_folder_with_another_run_is_refused(finished: Run, folder: Path) -> No
 def test_a_course_goes_on_from_a_trained_reader(finished: Run, folder: Path, tmp_path: Path) -> None:
     course = [scored_question(number) for number in range(8)]
     gentle = replace(ONE_STEP, mode="lora", layers=None, encoder_rate=1e-6, reader_rate=1e-6)
-    train_reader(course, folder, tmp_path / "run", training=gentle, start=finished[0])
+    train_reader(
+        course, folder, tmp_path / "run", training=gentle, start=finished[0], datasets=["b" * 16], has_test=True
+    )
     before, after = arrays_of(finished[0]), arrays_of(tmp_path / "run")
     assert before.keys() == after.keys()
     assert all(np.allclose(before[name], after[name], atol=2e-3) for name in before)
     manifest = manifest_of(tmp_path / "run")
     assert manifest["run"]["start"] == file_sha256(finished[0] / "manifest.json")[:16]
+    assert manifest["dataset_digest"] == f"{'a' * 16}+{'b' * 16}", "whoever is erased is in the first run's data too"
+    assert (manifest_of(finished[0])["learnt_test_part"], manifest["learnt_test_part"]) == (False, True)
     assert manifest["encoder"]["layers"] == 2
     assert "went on from another" in (tmp_path / "run" / "card.md").read_text(encoding="utf-8")
     assert load_reading_model(tmp_path / "run").layers == 2
@@ -351,7 +400,7 @@ def test_too_few_questions_are_refused(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("mode", ["head", "lora"])
+@pytest.mark.parametrize("mode", ["reader", "lora"])
 def test_more_layers_than_there_are_are_refused(mode: Any, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelBroken, match="4 layers are asked for"):
         train_reader(QUESTIONS, folder, tmp_path / "run", training=replace(TINY, mode=mode, layers=4))
