@@ -9,11 +9,12 @@ ONCE ?=
 TESTS ?= tests
 EXAMPLES ?= 20000
 SEED ?= 4
+CIRCLE ?=
 # Test processes; each may hold the models (about 1.5 GB).
 PROCESSES ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 BIN := .venv/bin
 
-.PHONY: help install demo up doctor fuzz chaos test test-next check format schema docs bench lock clean
+.PHONY: help install demo up doctor fuzz chaos circle test test-next check format schema docs bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -37,6 +38,9 @@ fuzz: install  ## 20,000 mutated tokens and login requests; EXAMPLES=1000 for fe
 
 chaos: install  ## 10,000 answers while everything breaks: does every grade arrive once? SEED=5 for other accidents
 	@$(BIN)/python -m tests.chaos --seed $(SEED)
+
+circle: install  ## answers train both models, which then grade and explain; CIRCLE="--mode lora" for other trainings
+	@$(BIN)/python -m tests.circle $(CIRCLE)
 
 test: install  ## all tests; TESTS=tests/unit for some
 	@tools/ensure_chromium.sh

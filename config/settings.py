@@ -85,6 +85,11 @@ class Settings(BaseSettings):
         description="S-BERT encoder: a folder, a hub id such as `klue/roberta-base` or"
         " `sentence-transformers/all-mpnet-base-v2`, or the bundled default.",
     )
+    model_versions_dir: str = Field(
+        "",
+        description="Folder of the trained models that `mlquiz models add` keeps. Where several machines run workers: a"
+        " folder that all of them share, or a copy on each. Empty: DATA_DIR/versions.",
+    )
     explainer: Literal["local", "server", "template"] = Field(
         "local",
         description="Who words explanations: `local` = EXPLAINER_MODEL in the worker, `server` = EXPLAINER_URL,"
@@ -220,6 +225,12 @@ class Settings(BaseSettings):
     def models_path(self) -> Path:
         """Folder of unpacked models."""
         return self.data_path / "models"
+
+    @property
+    def versions_path(self) -> Path:
+        """Folder of trained model versions."""
+        own = self.model_versions_dir
+        return Path(own).expanduser().absolute() if own else self.data_path / "versions"
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables: a child process then has the same ones. Holds secrets."""

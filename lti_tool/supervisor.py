@@ -164,8 +164,9 @@ def running_tool(settings: Settings, *, say: Callable[[str], None] = lambda text
         try:
             say("web server and workers")
             supervisor.add("web", "lti_tool", "web", environment=environment)
-            for queue in ("grade", "explain", "deliver"):
-                supervisor.add(f"worker-{queue}", "lti_tool", "worker", "--queue", queue, environment=environment)
+            for queues in (("grade",), ("explain",), ("deliver", "train")):
+                options = [option for queue in queues for option in ("--queue", queue)]
+                supervisor.add(f"worker-{queues[0]}", "lti_tool", "worker", *options, environment=environment)
             watcher.start()
             wait_for_http(f"http://{settings.web_host}:{settings.web_port}/health/ready", supervisor.children[0])
             yield supervisor

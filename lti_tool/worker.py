@@ -6,13 +6,14 @@ and write their result and the next step in one transaction; what a lost message
 
 from __future__ import annotations
 
+import gc
 import os
 import signal as signals
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 from celery import Celery
@@ -21,6 +22,9 @@ from kombu.exceptions import ChannelError, OperationalError
 
 from config.settings import Settings, load_settings
 from lti_tool.db import Database
+from lti_tool.errors import DatabaseUnavailable
+from lti_tool.models.renewal import keep_renewing
+from lti_tool.models.serving import Serving, explainer_serving, grader_serving
 
 if TYPE_CHECKING:
     from grading.explanation.explainer import Explainer
@@ -35,11 +39,14 @@ DELIVER = "lti_tool.gradebook.tasks.deliver_score"
 SWEEP = "lti_tool.gradebook.tasks.sweep"
 TEND_COLUMN = "lti_tool.gradebook.tasks.tend_column"
 ROTATE_KEYS = "lti_tool.launch.key_rotation.rotate_keys"
+TEND_RUNS = "lti_tool.training.tasks.tend_runs"
 
-Queue = Literal["grade", "explain", "deliver"]
+Queue = Literal["grade", "explain", "deliver", "train"]
 # Of `mlquiz up`: one grades, one explains.
 MODEL_PROCESSES = 2
-QUEUES: tuple[Queue, ...] = ("grade", "explain", "deliver")
+QUEUES: tuple[Queue, ...] = ("grade", "explain", "deliver", "train")
+# They load no model: deliveries wait for other machines, trainings are processes of their own.
+LIGHT_QUEUES = frozenset({"deliver", "train"})
 
 _log = structlog.get_logger(__name__)
 
@@ -62,6 +69,7 @@ celery = Celery(
         "lti_tool.gradebook.tasks",
         "lti_tool.gradebook.regrade_tasks",
         "lti_tool.launch.key_rotation",
+        "lti_tool.training.tasks",
     ],
 )
 
@@ -91,6 +99,7 @@ def configure(settings: Settings) -> Celery:
             SWEEP: {"queue": "deliver"},
             TEND_COLUMN: {"queue": "deliver"},
             ROTATE_KEYS: {"queue": "deliver"},
+            TEND_RUNS: {"queue": "train"},
         },
         # A wake is worth nothing later than this: the sweep has found the row by then.
         task_publish_retry=False,
@@ -104,6 +113,11 @@ def configure(settings: Settings) -> Celery:
         beat_schedule={
             "sweep": {
                 "task": SWEEP,
+                "schedule": float(settings.sweep_seconds),
+                "options": {"expires": float(settings.sweep_seconds)},
+            },
+            "tend-runs": {
+                "task": TEND_RUNS,
                 "schedule": float(settings.sweep_seconds),
                 "options": {"expires": float(settings.sweep_seconds)},
             },
@@ -192,17 +206,40 @@ class Workbench:
 
     @cached_property
     def grader(self) -> Grader:
-        """The S-BERT grader; loading takes some seconds."""
-        from grading.grader import load_grader
-
-        return load_grader(self.settings)
+        """The S-BERT grader: the promoted one, or that of the settings; loading takes some seconds."""
+        return self._graders.begin()
 
     @cached_property
     def explainer(self) -> Explainer:
-        """The explainer with its language model; loading takes some seconds."""
-        from grading.explanation.explainer import load_explainer
+        """The explainer with its language model: the promoted one, or that of the settings; loading takes seconds."""
+        return self._explainers.begin()
 
-        return load_explainer(self.settings)
+    def has_news(self) -> bool:
+        """Whether a model that this process holds should be another one: a query for each, and nothing is changed."""
+        return any([serving.has_news() for _, serving in self._held])
+
+    def renew(self) -> None:
+        """Load what was promoted or rolled back since, in place of what is held; to be called between two tasks."""
+        for name, serving in self._held:
+            newer = serving.renewed()
+            if newer is not None:
+                self.__dict__[name] = newer
+                # Its parts know each other: without this the old one would stay in memory for a while.
+                gc.collect()
+
+    @cached_property
+    def _graders(self) -> Serving[Grader]:
+        return grader_serving(self.settings, lambda: self.database)
+
+    @cached_property
+    def _explainers(self) -> Serving[Explainer]:
+        return explainer_serving(self.settings, lambda: self.database)
+
+    @property
+    def _held(self) -> list[tuple[str, Serving[Any]]]:
+        """What this process has loaded; one that delivers holds nothing."""
+        servings: tuple[tuple[str, Serving[Any]], ...] = (("grader", self._graders), ("explainer", self._explainers))
+        return [(name, serving) for name, serving in servings if name in self.__dict__]
 
     @cached_property
     def delivery(self) -> Delivery:
@@ -230,13 +267,15 @@ def run_worker(settings: Settings, queues: tuple[Queue, ...]) -> None:
     """Run a worker for these queues until it is told to stop (SIGTERM finishes the task in hand).
 
     Models want a process of their own (pool ``prefork`` with one child, replaced when it dies); deliveries wait for
-    other machines most of the time (pool ``threads``). The deliver worker also keeps the clock of the sweep.
+    other machines most of the time, and trainings run beside the worker (pool ``threads``). The deliver worker also
+    keeps the clock of the sweep.
     """
     configure(settings)
     os.environ["MLQUIZ_QUEUES"] = ",".join(queues)
     # Read by torch when it is imported; two model processes with all cores each are several times slower than this.
-    os.environ["OMP_NUM_THREADS"] = str(settings.model_threads or max(1, _cores() // MODEL_PROCESSES))
-    pool = ["--pool", "threads", "--concurrency", "4"] if queues == ("deliver",) else ["--pool", "prefork", "-c", "1"]
+    os.environ["OMP_NUM_THREADS"] = str(model_threads(settings))
+    is_light = LIGHT_QUEUES.issuperset(queues)
+    pool = ["--pool", "threads", "--concurrency", "4"] if is_light else ["--pool", "prefork", "-c", "1"]
     celery.worker_main(
         [
             "worker",
@@ -244,6 +283,11 @@ def run_worker(settings: Settings, queues: tuple[Queue, ...]) -> None:
             *("--loglevel", settings.log_level, "--without-gossip", "--without-mingle"),
         ]
     )
+
+
+def model_threads(settings: Settings) -> int:
+    """Processor cores for one process that computes a model, or trains one."""
+    return settings.model_threads or max(1, _cores() // MODEL_PROCESSES)
 
 
 def _cores() -> int:
@@ -267,7 +311,7 @@ def _prepare_process(signal: object = None, **_: object) -> None:
     is_child = signal is worker_process_init
     if is_child:
         die_with_parent()
-    if not is_child and queues != ["deliver"]:
+    if not is_child and not LIGHT_QUEUES.issuperset(queues):
         return  # the parent of a prefork pool loads nothing
     bench = workbench()
     try:
@@ -275,11 +319,16 @@ def _prepare_process(signal: object = None, **_: object) -> None:
             bench.grader  # noqa: B018 - loads it
         if "explain" in queues:
             bench.explainer  # noqa: B018
+    except DatabaseUnavailable as error:
+        # Which models serve is in the database: the first task loads them, and there is none before it answers.
+        _log.warning("the models are loaded later", error=str(error))
     except Exception as error:
         _log.critical("worker cannot load its models", queues=queues, error=str(error))
         # Celery would start a new child for ever: the whole worker ends, and whoever started it sees that.
         os.kill(os.getppid(), signals.SIGTERM)
         raise
+    if is_child:
+        keep_renewing(bench)
     _log.info("worker process ready", queues=queues, pid=os.getpid())
 
 

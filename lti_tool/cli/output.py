@@ -22,6 +22,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; 2 for wrong usage or settings, 1 for whatever else is wrong."""
+        from finetune.errors import FinetuneError
         from grading.errors import GradingError
 
         try:
@@ -29,7 +30,7 @@ class Commands(click.Group):
         except (SettingsError, NotConfigured) as error:
             complain(str(error), style="red")
             sys.exit(2)
-        except (ToolError, GradingError) as error:
+        except (ToolError, GradingError, FinetuneError) as error:
             complain(str(error), style="red")
             sys.exit(1)
 

@@ -61,7 +61,7 @@ def web() -> None:
     "--queue",
     "queues",
     multiple=True,
-    type=click.Choice(["grade", "explain", "deliver"]),
+    type=click.Choice(["grade", "explain", "deliver", "train"]),
     help="What this worker does; may be given several times. Default: everything.",
 )
 def worker(queues: tuple[str, ...]) -> None:

@@ -100,4 +100,5 @@ def _first_language() -> str:
     return language if language in QUIZ_LANGUAGES else "en"
 
 
+from lti_tool.exports import course_views  # noqa: E402, F401 - its views join the blueprint
 from lti_tool.questions import editor, placing, policy_views  # noqa: E402, F401 - their views join the blueprint

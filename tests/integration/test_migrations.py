@@ -104,9 +104,11 @@ def test_each_migration_runs_on_the_data_of_the_one_before_and_keeps_it(empty_da
             " ORDER BY status"
         ).fetchall()
         answers = connection.execute("SELECT answer FROM submissions ORDER BY id").fetchall()
+        asked = connection.execute("SELECT DISTINCT versions FROM rewordings WHERE outcome = 'SERVED'").fetchall()
     assert [(status, int(points), int(maximum), stuck) for status, points, maximum, stuck in totals] == [
         ("GRADED", 1, 6, 0),
         ("OPEN", 0, 6, 0),
         ("SUBMITTED", 0, 6, 1),
     ]
     assert [answer for (answer,) in answers] == ["An answer, 답, 🙂", "Waits", "Waits", "Half a sen"]
+    assert asked == [({"explainer": "x"},)], "the explainers of texts that were taken are known afterwards"

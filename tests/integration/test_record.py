@@ -21,6 +21,7 @@ from lti_tool.db import fetch_value
 from lti_tool.gradebook import outbox
 from lti_tool.gradebook.record import RecordRow, list_record
 from lti_tool.gradebook.record_csv import BYTE_ORDER_MARK, COLUMNS, harmless
+from lti_tool.gradebook.store import record_rewording
 from lti_tool.launch.audit import record_event
 from lti_tool.launch.roles import Role
 from lti_tool.submissions import views
@@ -160,6 +161,44 @@ def test_the_page_of_an_attempt_shows_its_record(course: Course) -> None:
     assert "SOMETHING_NEW · Grace Hopper" in words, "what has no words yet is shown all the same"
     assert "cut off" not in words, "a try that came to an end is told by its end"
     assert not record.select("b")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text", "event", "words"),
+    [
+        ("SERVED", "Well said.", "EXPLAINED_BY_MODEL", "Explanation worded by the language model"),
+        ("REFUSED", None, "EXPLANATION_REFUSED", "The language model's wording was refused"),
+    ],
+)
+def test_the_record_names_the_explainer_that_was_asked(
+    course: Course, outcome: str, text: str | None, event: str, words: str
+) -> None:
+    course.has_quiz()
+    attempt_id = hands_in(course, course.learner())
+    grade_id = number(course, "SELECT id FROM grades")
+    assert [row.event for row in record_of(course, attempt_id) if "EXPLA" in row.event] == [], "nobody was asked yet"
+    with course.transaction() as connection:
+        reasons = () if text else ("it says Bananas",)
+        versions = {"explainer": "tiny", "version": "fedcba9876543210"}
+        record_rewording(connection, grade_id, outcome=outcome, text=text, reasons=reasons, versions=versions)
+    (row,) = [row for row in record_of(course, attempt_id) if "EXPLA" in row.event]
+    assert (row.event, row.question, row.points, row.model_versions) == (event, 1, None, versions)
+    assert row.detail == "", "the reasons quote what a model wrote about the answer"
+    teacher = course.instructor()
+    shown = " ".join(teacher.get(f"results/{attempt_id}").form("#record").get_text(" ").split())
+    assert words in shown
+    assert "version fedcba9876543210 · explainer tiny" in shown
+    (cell,) = [each["model_versions"] for each in downloaded(teacher) if each["event"] == event]
+    assert cell == "version=fedcba9876543210; explainer=tiny"
+
+
+def test_without_a_language_model_the_record_names_none(course: Course) -> None:
+    course.has_quiz()
+    attempt_id = hands_in(course, course.learner())
+    grade_id = number(course, "SELECT id FROM grades")
+    with course.transaction() as connection:
+        record_rewording(connection, grade_id, outcome="NOT_WANTED", text=None, reasons=(), versions={"template": "1"})
+    assert [row.event for row in record_of(course, attempt_id) if "EXPLA" in row.event] == []
 
 
 def test_a_try_that_was_cut_off_is_shown(course: Course) -> None:

@@ -18,7 +18,12 @@ from lti_tool.submissions import views as submission_views
 from tests.course_actors import Course
 
 #: Of no tenant: what a platform says of itself, our own keys, the administrator's invitations and sessions.
-OF_NO_TENANT = frozenset({"platforms", "tool_keys", "invitations", "admin_sessions"})
+OF_NO_TENANT = frozenset(
+    {
+        *("platforms", "tool_keys", "invitations", "admin_sessions"),
+        *("model_versions", "model_promotions", "model_load_problems", "training_runs"),
+    }
+)
 APPEND_ONLY = frozenset({"audit_events", "grades", "key_point_verdicts", "explanations", "delivery_events"})
 
 
@@ -91,6 +96,17 @@ def fill(course: Course) -> None:
         connection.execute(
             "INSERT INTO regrade_items (regrade_id, submission_id, old_grade_id)"
             " SELECT regrades.id, submission_id, grades.id FROM regrades, grades"
+        )
+        connection.execute(
+            "INSERT INTO consents (context_id, user_id, choice)"
+            " SELECT contexts.id, created_by, 'YES' FROM contexts, regrades"
+        )
+        connection.execute(
+            "INSERT INTO dataset_exports (digest, filters, answer_count) VALUES ('0123456789abcdef', '{}', 1)"
+        )
+        connection.execute(
+            "INSERT INTO dataset_export_answers (export_id, submission_id, user_id)"
+            " SELECT dataset_exports.id, submission_id, created_by FROM dataset_exports, regrade_items, regrades"
         )
 
 

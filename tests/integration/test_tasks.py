@@ -159,6 +159,9 @@ def test_what_a_language_model_babbles_is_refused_with_reasons(shop: Shop, tiny_
     assert shop.column("SELECT DISTINCT source FROM explanations") == ["TEMPLATE"]
     if "REFUSED" in outcomes:
         assert all(shop.column("SELECT cardinality(reasons) FROM rewordings WHERE outcome = 'REFUSED'"))
+        # The template's text stands: only this says which model was asked.
+        asked = shop.column("SELECT DISTINCT versions ->> 'explainer' FROM rewordings WHERE outcome = 'REFUSED'")
+        assert asked == [str(tiny_lm_folder)]
     assert len(delivery_ids) == 1
 
 
