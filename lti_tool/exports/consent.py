@@ -122,12 +122,17 @@ def get_choice(connection: Connection, context_id: int, user_id: int) -> Student
     return found
 
 
-def choice_to_show(connection: Connection, session: LaunchSession) -> StudentChoice | None:
-    """What pages tell this person about the use of their answers; ``None``: nothing, as for everyone who only tries."""
+def choice_to_show(
+    connection: Connection, session: LaunchSession, *, just_chosen: bool = False
+) -> StudentChoice | None:
+    """What pages tell this person about the use of their answers; ``None``: nothing, as for everyone who only tries.
+
+    Whoever has ``just_chosen`` is told what holds now, even where the course meanwhile stopped asking.
+    """
     if session.role is not Role.LEARNER or session.is_test_user:
         return None
     choice = get_choice(connection, session.context_id, session.user_id)
-    return choice if choice.concerns else None
+    return choice if choice.concerns or (just_chosen and choice.choice is not None) else None
 
 
 def list_choices(connection: Connection, user_id: int) -> list[StudentChoice]:

@@ -24,7 +24,7 @@ from lti_tool.submissions.views import blueprint
 def consent(launch_id: UUID) -> ResponseReturnValue:
     """The student's choice on a page of its own."""
     with launch_transaction() as connection:
-        choice = choice_to_show(connection, current_session())
+        choice = choice_to_show(connection, current_session(), just_chosen=request.args.get("notice") == "chosen")
     if choice is None:
         raise NotFound("there is nothing to choose in this course")
     return render_template("consent/student.html", consent=choice)

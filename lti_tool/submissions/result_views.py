@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import redirect, render_template, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from psycopg import Connection
 
@@ -38,7 +38,7 @@ def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         outcome = _outcome(connection, current)
         mine = [each for each in list_own_attempts(connection, session) if each.quiz_id == current.quiz_id]
         allowed = allowed_attempts(connection, session, outcome.quiz)
-        consent = choice_to_show(connection, session)
+        consent = choice_to_show(connection, session, just_chosen=request.args.get("notice") == "chosen")
     used = store.count_used([each for each in mine if each.is_preview == is_preview(session)])
     return render_template(
         "attempts/result.html",

@@ -82,7 +82,7 @@ def start(launch_id: UUID) -> ResponseReturnValue:
             if each.quiz_id == current.id and each.is_preview == is_preview(session)
         ]
         allowed = allowed_attempts(connection, session, current)
-        consent = choice_to_show(connection, session)
+        consent = choice_to_show(connection, session, just_chosen=request.args.get("notice") == "chosen")
     if attempts:
         return redirect(url_for("submissions.attempt", attempt_id=attempts[-1].id), 303)
     return render_template(

@@ -210,6 +210,24 @@ def test_a_yes_can_be_taken_back_where_the_course_no_longer_asks(asking: Course)
     assert "improve" not in asking.learner().get("quiz").text
 
 
+@pytest.mark.parametrize("before", ["YES", None])
+def test_whoever_says_no_as_the_course_stops_asking_reads_what_holds_now(course: Course, before: str | None) -> None:
+    course.has_quiz(max_attempts=2)
+    allows(course, "YES_COURSE")
+    learner = course.learner()
+    result = hands_in(learner)
+    if before:
+        learner.post("consent", {"csrf_token": learner.token(), "choice": before})
+    pages = [learner.get("consent"), learner.get(result.url)]
+    allows(course, "NO")
+    for page in pages:
+        told = page.submit("#consent-form", {"choice": "NO"})
+        assert told.status == 200
+        assert "are not used to improve" in told.text
+        assert told.form("#consent-form").select("button") == []
+    assert choice_of(course) == "NO"
+
+
 def test_a_yes_to_a_course_that_stopped_asking_is_refused(asking: Course) -> None:
     page = asking.learner().get("quiz")
     allows(asking, "NO")
