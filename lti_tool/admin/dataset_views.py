@@ -67,10 +67,16 @@ def _dataset(digest: str) -> KeptDataset:
         raise DatasetGone(str(error)) from error
 
 
+def _worth_telling(exports: list[store.TrainingRun]) -> list[store.TrainingRun]:
+    """What is on its way, and the newest where it made no dataset: an older failure is done with."""
+    newest = exports[0] if exports else None
+    return [run for run in exports if not run.is_over or (run is newest and run.status != "FINISHED")]
+
+
 def _datasets_page(typed: dict[str, str], faults: dict[str, str], chosen: frozenset[str]) -> str:
     with services().database.across_tenants() as connection:
         courses = store.list_open_courses(connection)
-        exports = [run for run in store.list_runs(connection, ("EXPORT",), limit=10) if run.status != "FINISHED"]
+        exports = _worth_telling(store.list_runs(connection, ("EXPORT",), limit=10))
         checks = store.list_runs(connection, ("CHECK",), limit=200)
     newest: dict[str | None, store.TrainingRun] = {}
     for run in reversed(checks):

@@ -163,7 +163,13 @@ def _values(run: TrainingRun) -> dict[str, object]:
         "has_report": report_of(run) is not None,
         "reasons": reasons_of(run.error) if run.kind == "PROMOTION" and run.error else (),
         "next_seconds": 0 if run.is_over else SECONDS_TO_NEXT,
+        "titles": _titles() if run.kind == "EXPORT" else {},
     }
+
+
+def _titles() -> dict[int, str]:
+    with services().database.across_tenants() as connection:
+        return {each.id: each.title for each in store.list_open_courses(connection)}
 
 
 def reasons_of(error: str) -> tuple[str, ...]:

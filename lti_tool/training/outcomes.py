@@ -62,7 +62,7 @@ def cancelled(connection: Connection, run: TrainingRun) -> Outcome:
     if run.kind == "PROMOTION" and get_version(connection, run.version_digest or "").status == "CURRENT":
         return Outcome(
             status="CANCELLED",
-            error="It was cancelled too late: the model is in charge already. A rollback takes that back.",
+            error="It was cancelled too late: the model is in charge already. “Take it back” on its page undoes that.",
         )
     return Outcome(status="CANCELLED")
 

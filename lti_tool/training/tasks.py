@@ -58,13 +58,16 @@ def give_up_dead(database: Database) -> None:
         candidates += [each for each in store.list_silent(connection, seconds=SILENCE_SECONDS) if each.host != here]
     for run in candidates:
         if run.host != here:
-            _give_up(database, run, f"Its machine {run.host} gave no sign of life for {SILENCE_SECONDS // 60} minutes.")
+            minutes = SILENCE_SECONDS // 60
+            _give_up(database, run, f"Its machine {run.host} gave no sign of life for {minutes} minutes: is it on?")
         elif run.process is None:
             if run.id in quiet:
-                _give_up(database, run, "Its process did not start.")
+                _give_up(
+                    database, run, "Its process did not start: supervision.log in the folder of the run may say why."
+                )
         elif not is_alive(run.process):
             end_session_of(run.process)
-            _give_up(database, run, "Its process died.")
+            _give_up(database, run, "Its process died. Where nobody ended it, the machine had too little memory.")
 
 
 def _give_up(database: Database, run: TrainingRun, why: str) -> None:

@@ -287,14 +287,17 @@ def test_what_a_check_found_is_shown(admin: Admin, dataset: str, database: Datab
         "is_usable": False,
         "counts": {},
         "languages": {},
-        "faults": {"count": 2, "first": []},
+        "faults": {"count": 2, "first": ["examples.jsonl: line 3: no score."]},
         "warnings": [{"text": "Few answers.", "count": 3}],
     }
     ended(trainer, run.id, result=result)
     page = admin.opens(f"/datasets/{dataset}")
     assert "2 faults: no model is trained on it" in page.text
+    assert "examples.jsonl: line 3: no score." in page.text
+    assert page.soup.select("a[href*='/trainings/new/']") == []
     assert "Few answers. in 3 places" in page.text
     assert "has faults" in admin.opens("/datasets").text
+    assert "has faults" in admin.opens(f"/trainings/{run.id}").text
 
 
 def test_a_dataset_that_is_not_there_is_not_there(admin: Admin, dataset: str) -> None:
@@ -328,6 +331,33 @@ def test_an_export_that_means_nothing_is_not_asked_for(
     assert runs(database, "EXPORT") == []
 
 
+def test_an_export_tells_what_was_asked_for_and_what_was_left_out(
+    admin: Admin, course: Course, trainer: Trainer, dataset: str
+) -> None:
+    asked = {"courses": [opened(course)], "since": "2026-09-01", "all_scores": True}
+    number = trainer.asks("EXPORT", settings=asked)
+    held = {"course_says_no": 0, "student_did_not_agree": 31, "student_was_erased": 1, "not_confirmed": 0}
+    result = {"counts": {"examples": 20, "questions": 10}, "scrubbed": {}, "left_out": held}
+    ended(trainer, number, result=result, dataset_digest=dataset)
+    page = admin.opens(f"/trainings/{number}")
+    assert [each.get_text() for each in page.soup.select(".notice--info li")] == [
+        "31 answers of students who did not agree",
+        "1 answer that was erased",
+    ]
+    assert re.search(r"Courses Machine learning 101 \(\d+\)", page.text)
+    assert "Also scores that no instructor confirmed yes" in page.text
+    assert "all_scores" not in page.text
+
+
+def test_an_export_that_failed_is_listed_until_the_next_one(admin: Admin, trainer: Trainer, dataset: str) -> None:
+    ended(trainer, trainer.asks("EXPORT"), "FAILED", error="nothing to export")
+    page = admin.opens("/datasets")
+    assert page.soup.select_one("a[href*='/trainings/']:not([href$='/trainings'])") is not None
+    result = {"counts": {"examples": 20, "questions": 10}, "scrubbed": {}, "left_out": {}}
+    ended(trainer, trainer.asks("EXPORT"), result=result, dataset_digest=dataset)
+    assert "Export of answers" not in admin.opens("/datasets").text
+
+
 def opened(course: Course) -> int:
     """The number of a course that allows the use of its answers."""
     course.has_quiz(make_question())
@@ -344,6 +374,11 @@ def opened(course: Course) -> int:
 # Models -----------------------------------------------------------------------------------------------------------
 
 
+def test_before_the_first_training_the_way_to_it_is_shown(admin: Admin) -> None:
+    steps = admin.opens("/models").soup.select("section[aria-labelledby=steps] li")
+    assert [each.a["href"] for each in steps if each.a] == ["/admin/datasets", "/admin/trainings/new/grader"]
+
+
 def test_what_serves_and_what_could_are_listed(
     admin: Admin, database: Database, settings: Settings, version: str
 ) -> None:
@@ -354,6 +389,7 @@ def test_what_serves_and_what_could_are_listed(
     grader = admin.opens("/models").soup.select_one("section[aria-labelledby=kind-grader]")
     assert grader is not None
     assert "in charge" in grader.get_text()
+    assert admin.soup.select_one("#steps") is None
     assert "The model of the settings" not in grader.get_text()
 
 
@@ -417,6 +453,16 @@ def test_the_reasons_of_a_refusal_are_told_one_by_one(admin: Admin, trainer: Tra
     assert "It was not put in charge" in page.text
 
 
+def test_a_promotion_that_was_cancelled_too_late_leads_to_the_model(
+    admin: Admin, trainer: Trainer, version: str
+) -> None:
+    number = trainer.asks("PROMOTION", version_digest=version)
+    ended(trainer, number, "CANCELLED", error="It was cancelled too late: the model is in charge already.")
+    page = admin.opens(f"/trainings/{number}")
+    assert page.soup.select_one(f"main p > a[href$='/models/{version}']") is not None
+    assert page.soup.select_one("#continue") is None
+
+
 def test_another_error_of_a_judging_is_shown_whole() -> None:
     assert reasons_of("this machine has no folder") == ()
     assert reasons_of(str(NotProven(("one",)))) == ("one",)
@@ -429,6 +475,7 @@ def test_after_a_promotion_the_quizzes_to_grade_again_are_offered(admin: Admin, 
     page = admin.opens(f"/trainings/{number}")
     assert "It is in charge now" in page.text
     assert "although: it is worse" in page.text
+    assert page.soup.select_one(".tag").get_text() == "was put in charge"  # pyright: ignore[reportOptionalMemberAccess]
     assert page.soup.select_one("a[href$='/models/outdated']") is not None
 
 
@@ -469,6 +516,7 @@ def test_a_model_that_is_not_there_is_not_there(admin: Admin, version: str) -> N
         admin.opens(f"/models/{digest}", 404)
     admin.sends(f"/models/{'0' * 16}/promote", 404, then="judge")
     admin.sends("/models/rollback", 404, digest="")
+    assert [each["href"] for each in admin.soup.select("main a")] == ["/admin/models"]
 
 
 # Safety -----------------------------------------------------------------------------------------------------------
