@@ -34,7 +34,6 @@ from finetune.head_fitting import (
 )
 from grading.domain import Verdict
 from grading.encoder import Encoder
-from grading.features import FEATURES
 from grading.head import SCHEMA_VERSION, Interval, interval_to_json, trees_to_json
 
 
@@ -60,13 +59,13 @@ class EncoderHead:
         return {"schema_version": SCHEMA_VERSION, "variants": {encoder_version: self.variant}}
 
 
-def fitted_head(answers: Sequence[TrainingAnswer], seed: int) -> EncoderHead:
-    """Trees, curve and interval from the answers of all folds, and what they give by cross-validation."""
-    totals = cross_validated(answers, FEATURES, seed)
+def fitted_head(answers: Sequence[TrainingAnswer], features: Sequence[str], seed: int) -> EncoderHead:
+    """Trees on ``features``, curve and interval from ``answers``, and what they give by cross-validation."""
+    totals = cross_validated(answers, features, seed)
     curve = calibration_curve(answers, totals)
     fractions = cross_calibrated(answers, totals)
     interval = conformal_interval(answers, fractions)
-    fitted = fit(answers, FEATURES, seed, curve)
+    fitted = fit(answers, features, seed, curve)
     return EncoderHead(
         variant={
             "coverage": trees_to_json(fitted.coverage),

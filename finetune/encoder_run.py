@@ -40,18 +40,17 @@ from finetune.head_fitting import TrainingAnswer
 from finetune.reader_encoder import published_encoder
 from finetune.reader_examples import digest_of
 from finetune.reader_readings import folds_of
-from finetune.reader_run import finished_metrics
+from finetune.reader_run import finish_run, finished_metrics, write_json
 from finetune.reader_training import Progress
 from finetune.run_versions import LEARNT_TEST, code_version, dataset_digest
 from finetune.seeds import spread_over_seeds
 from finetune.topics import topics_of
 from grading.encoder import Encoder
+from grading.features import FEATURES
 from grading.grader import ENCODER_FOLDER
 from grading.head import SCHEMA_VERSION
-from grading.unpacking import file_sha256
 
 _ENCODER_SUFFIXES = (".json", ".safetensors")
-_WITHOUT_DIGEST = ("report.html", "manifest.json")
 
 
 def train_full(
@@ -99,7 +98,7 @@ def train_full(
     own = _kept_encoder(tuned, output, run)
     tell(clock.total, clock.total, "fitting the head")
     answers = [answer for fold in crossed for answer in fold.answers]
-    head = fitted_head(answers, training.seed)
+    head = fitted_head(answers, FEATURES, training.seed)
     tell(clock.total, clock.total, "comparing with the baseline")
     found = judged_head(folds, answers, head, published)
     losses = thinned(tuned.losses)
@@ -123,7 +122,17 @@ def train_full(
     page = run_report(
         found, losses=losses, steps=len(tuned.losses), facts=[*facts[:2], ("Loss", training.loss), *facts[2:]]
     )
-    _write(output, run, about, head.content(own.version), metrics, report_html(page))
+    finish_run(
+        output,
+        schema_version=SCHEMA_VERSION,
+        producer="finetune.encoder_run",
+        run=run,
+        head=head.content(own.version),
+        card=encoder_card(run, about, metrics),
+        report=report_html(page),
+        metrics=metrics,
+        about=about,
+    )
     return metrics
 
 
@@ -185,7 +194,7 @@ def _begin(output: Path, run: Mapping[str, Any]) -> None:
         refuse_other(json.loads(path.read_text(encoding="utf-8")), run, output)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_json(path, run)
+    write_json(path, run)
 
 
 def _folds(
@@ -249,38 +258,3 @@ def _counts(questions: Sequence[GradedQuestion]) -> dict[str, dict[str, int]]:
         own["questions"] += 1
         own["real"] += len(graded.answers)
     return found
-
-
-def _write(
-    output: Path,
-    run: Mapping[str, Any],
-    about: Mapping[str, Any],
-    head: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-    report: str,
-) -> None:
-    (output / "head.json").write_text(json.dumps(head, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
-    (output / "card.md").write_text(encoder_card(run, about, metrics), encoding="utf-8")
-    (output / "report.html").write_text(report, encoding="utf-8", errors="replace")
-    _write_json(output / "metrics.json", metrics)
-    paths = [path for path in sorted(output.rglob("*")) if path.is_file() and path.name not in _WITHOUT_DIGEST]
-    names = {path.relative_to(output).as_posix(): path for path in paths}
-    manifest = {
-        "schema_version": SCHEMA_VERSION,
-        "producer": "finetune.encoder_run",
-        "encoder": run["encoder"],
-        "run": run,
-        **about,
-        "metrics": metrics,
-        "files": {
-            name: file_sha256(path) for name, path in names.items() if not name.startswith(("checkpoint/", "seeds/"))
-        },
-    }
-    _write_json(output / "manifest.json", manifest)
-    shutil.rmtree(output / "checkpoint", ignore_errors=True)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
-    beside.replace(path)

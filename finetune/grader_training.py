@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.cross_judged import judged, judged_by_cosine
+from finetune.encoder_head import EncoderHead, fitted_head
 from finetune.errors import TooFewExamples
 from finetune.evaluation import report_html
 from finetune.graded_answer import GradedAnswer
@@ -24,12 +25,6 @@ from finetune.head_fitting import (
     FOLDS,
     PORTABLE_FEATURES,
     TrainingAnswer,
-    calibration_curve,
-    conformal_interval,
-    cross_calibrated,
-    cross_validated,
-    fit,
-    metrics_by_kind,
 )
 from finetune.made_up_answers import made_up_answers
 from finetune.reader_examples import digest_of
@@ -37,7 +32,7 @@ from finetune.run_versions import LEARNT_TEST, code_version, dataset_digest
 from grading.encoder import Encoder
 from grading.features import FEATURES, QuestionFeatures, answer_features
 from grading.guard import guard
-from grading.head import SCHEMA_VERSION, Interval, interval_to_json, trees_to_json
+from grading.head import SCHEMA_VERSION, Interval
 from grading.keypoints import key_points_of
 from grading.unpacking import file_sha256
 
@@ -69,27 +64,14 @@ def train_head(
     report = progress or (lambda fraction, text: None)
     answers = training_answers(questions, encoder, report, most_made_up)
     report(0.8, "cross-validating")
-    variants: dict[str, Any] = {}
-    metrics: dict[str, Any] = {}
-    crossed: dict[str, tuple[Sequence[float], Interval]] = {}
+    heads: dict[str, EncoderHead] = {}
     for name, features in ((version, FEATURES), ("portable", PORTABLE_FEATURES)):
-        out_of_fold = cross_validated(answers, features, seed)
-        curve = calibration_curve(answers, out_of_fold)
-        calibrated = cross_calibrated(answers, out_of_fold)
-        interval = conformal_interval(answers, calibrated)
-        fitted = fit(answers, features, seed, curve)
-        variants[name] = {
-            "coverage": trees_to_json(fitted.coverage),
-            "contradiction": trees_to_json(fitted.contradiction),
-            "curve": {"from": curve[0], "to": curve[1]},
-            "interval": interval_to_json(interval),
-        }
-        metrics["portable" if name == "portable" else "own"] = metrics_by_kind(answers, calibrated)
-        crossed[name] = calibrated, interval
+        heads[name] = fitted_head(answers, features, seed)
         report(0.9 if name != "portable" else 1.0, "fitting")
-    found = _cross_evaluation(questions, answers, *crossed[version], encoder, seed)
-    metrics |= found.as_json()
-    content = {"schema_version": SCHEMA_VERSION, "variants": variants}
+    own = heads[version]
+    found = _cross_evaluation(questions, answers, own.fractions, own.interval, encoder, seed)
+    metrics = {"own": own.metrics, "portable": heads["portable"].metrics, **found.as_json()}
+    content = {"schema_version": SCHEMA_VERSION, "variants": {name: head.variant for name, head in heads.items()}}
     about = {
         "dataset_digest": dataset_digest(datasets, digest_of(questions)),
         "code_version": code_version(),

@@ -114,17 +114,43 @@ def write_run(
     arrays = model.arrays(torch.float16)
     reader = {name.removeprefix("reader."): array for name, array in arrays.items() if name.startswith("reader.")}
     save_file(reader, output / "reader.safetensors")
-    (output / "head.json").write_text(json.dumps(head, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
     with (output / "readings.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(reading, ensure_ascii=False) + "\n" for reading in readings)
+    finish_run(
+        output,
+        schema_version=SCHEMA_VERSION,
+        producer="finetune.reader_training",
+        run=run,
+        head=head,
+        card=card,
+        report=report,
+        metrics=metrics,
+        about=about,
+    )
+
+
+def finish_run(
+    output: Path,
+    *,
+    schema_version: int,
+    producer: str,
+    run: Mapping[str, Any],
+    head: Mapping[str, Any],
+    card: str,
+    report: str,
+    metrics: Mapping[str, Any],
+    about: Mapping[str, Any],
+) -> None:
+    """Head and reports beside the model that lies in ``output``, then the manifest, and the checkpoints go."""
+    (output / "head.json").write_text(json.dumps(head, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
     (output / "card.md").write_text(card, encoding="utf-8")
     (output / "report.html").write_text(report, encoding="utf-8", errors="replace")
-    _write_json(output / "metrics.json", metrics)
+    write_json(output / "metrics.json", metrics)
     paths = [path for path in sorted(output.rglob("*")) if path.is_file() and path.name not in _WITHOUT_DIGEST]
     names = {path.relative_to(output).as_posix(): path for path in paths}
     manifest = {
-        "schema_version": SCHEMA_VERSION,
-        "producer": "finetune.reader_training",
+        "schema_version": schema_version,
+        "producer": producer,
         "encoder": run["encoder"],
         "run": run,
         **about,
@@ -133,7 +159,7 @@ def write_run(
             name: file_sha256(path) for name, path in names.items() if not name.startswith(("checkpoint/", "seeds/"))
         },
     }
-    _write_json(output / "manifest.json", manifest)
+    write_json(output / "manifest.json", manifest)
     shutil.rmtree(output / "checkpoint", ignore_errors=True)
 
 
@@ -149,12 +175,13 @@ def _write_adapter(model: ReaderModel, folder: Path, start: Path | None) -> None
         config = replace(
             adapter.peft_config["default"], base_model_name_or_path=model.encoder.name, inference_mode=True
         )
-        _write_json(folder / "adapter_config.json", config.to_dict())
+        write_json(folder / "adapter_config.json", config.to_dict())
     elif start is not None and (start / "adapter").is_dir():
         shutil.copytree(start / "adapter", folder)
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Whole or not at all."""
     # peft keeps sets in its configuration.
     text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True, default=sorted) + "\n"
     beside = path.with_name(f"{path.name}.new")
