@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from finetune.graded_answer import GradedAnswer
 from finetune.graded_questions import GradedQuestion
+from finetune.made_up_forms import denied, in_other_words, politely
 from grading.domain import Verdict
 from grading.keypoints import key_points_of
 from grading.polarity import with_opposite_directions
@@ -24,11 +25,12 @@ C, P, M, X = Verdict.COVERED, Verdict.PARTIAL, Verdict.MISSING, Verdict.CONTRADI
 def made_up_answers(
     graded: GradedQuestion, others: Sequence[GradedQuestion], rng: random.Random
 ) -> Iterator[GradedAnswer]:
-    """About thirty answers to the question; ``others`` are questions in the same language to borrow from."""
+    """About forty answers to the question; ``others`` are questions in the same language to borrow from."""
     yield from _empty_handed(graded, others, rng)
     yield from _references(graded, rng)
     yield from _parts(graded, rng)
     yield from _opposites(graded, rng)
+    yield from _reworded(graded, rng)
     yield from _disguised(graded, rng)
 
 
@@ -90,6 +92,10 @@ def _parts(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnswer]
         yield _weighted(graded, "some_points", "; ".join(_terse(t, language) for t in texts), verdicts)
         filler = rng.sample(_FILLER[language], 2)
         yield _weighted(graded, "some_points_and_filler", " ".join([filler[0], *texts, filler[1]]), verdicts)
+    only = rng.randrange(len(points))
+    verdicts = tuple(C if index == only else M for index in range(len(points)))
+    repeated = " ".join([_ended(points[only].text)] * rng.randint(4, 9))
+    yield _weighted(graded, "repeated_point", repeated, verdicts)
     first = " ".join(point.text for point in points[:-1])
     yield _weighted(graded, "all_but_the_last", first, (*(C,) * (len(points) - 1), M))
 
@@ -110,6 +116,29 @@ def _opposites(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAns
             one = rng.choice([index for index in range(count) if labels[index] == X])
             mixed = [changed[index] if index == one else texts[index] for index in range(count)]
             yield _weighted(graded, kind, " ".join(mixed), tuple(X if index == one else C for index in range(count)))
+
+
+def _reworded(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnswer]:
+    """What should be said, nearly word for word: in other words still right, denied wrong, half wrong with an addition.
+
+    A right answer that goes on with a confident wrong one no longer shows that the student knows.
+    """
+    language = _language(graded)
+    reference = graded.question.model_answers[0] if graded.question.model_answers else ""
+    points = [_ended(point.text) for point in key_points_of(graded.question)]
+    for text in (reference, " ".join(points)):
+        other = in_other_words(text, language)
+        if other != text:
+            yield _all(graded, "synonyms", other, C, 1)
+        if language == "ko" and (polite := politely(text)) != text:
+            yield _all(graded, "polite", polite, C, 1)
+    first = rng.randrange(len(points))
+    statements = (denied(point, language, first + number) for number, point in enumerate(points))
+    yield _all(graded, "denied", " ".join(statements), X, 0.1)
+    wrong = [answer.text for answer in graded.answers if answer.kind in _WRONG_KINDS and answer.score <= _WRONG]
+    if reference and wrong:
+        joined = f"{_ended(reference)} {rng.choice(_ALSO[language])}{rng.choice(wrong)}"
+        yield GradedAnswer(kind="wrong_appended", text=joined, score=_HALF_WRONG, verdicts=(), is_made_up=True)
 
 
 def _disguised(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnswer]:
@@ -163,6 +192,10 @@ def _language(graded: GradedQuestion) -> str:
     return "ko" if graded.question.language == "ko" else "en"
 
 
+def _ended(text: str) -> str:
+    return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
+
+
 def _plain(text: str) -> str:
     return re.sub(r"[.,;:!?]", "", text).lower()
 
@@ -212,6 +245,10 @@ def _with_typos(text: str, rng: random.Random) -> str:
     return "".join(characters)
 
 
+_WRONG_KINDS = ("flipped", "wrong", "wrong_answer")
+_WRONG = 0.15
+_HALF_WRONG = 0.6
+_ALSO = {"en": ("Also, ", "Besides, ", "And ", ""), "ko": ("또한 ", "게다가 ", "")}
 _NEGATIONS_EN = (
     (re.compile(r"\b(is|are|was|can|will|should|must|has|does|do|may)\b(?! not)"), r"\1 not"),
     (re.compile(r"\bnot\s+"), ""),

@@ -1,7 +1,9 @@
 """Questions to pairs of what should be said and an answer, and pairs to batches in an order fixed by the seed.
 
 An answer is paired with a model answer, where its score is the target, and, where the verdicts are known, with each
-key point. The loss is Brier's beside the cross-entropy, because the squared error is what graders are judged by.
+key point. It is also paired with what another question of the batch asks for: a good answer to that says nothing of
+this, and a reader that never saw such a pair takes anything that is well put for right. The loss is Brier's beside the
+cross-entropy, because the squared error is what graders are judged by.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ from finetune.reader_examples import ReaderAnswer, ReaderQuestion, Text
 from grading.domain import Verdict
 
 Mode = Literal["reader", "lora"]
+_Chunk = tuple[ReaderQuestion, list[ReaderAnswer]]
 
 _TARGETS = {Verdict.COVERED: 1.0, Verdict.PARTIAL: 0.5, Verdict.MISSING: 0.0, Verdict.CONTRADICTED: 0.0}
 _STAND_IN_SHARE = 0.2
 _ANSWERS_TOGETHER = 8
+_STRAY_WEIGHT = 0.5
 _CONTRADICTION_SHARE = 0.5
 
 
@@ -131,17 +135,25 @@ def batches_of(
 ) -> Iterator[list[Pair]]:
     """Batches without end, pass after pass: up to eight answers of a question stand together and share its texts."""
     rng = random.Random(seed)
-    batch: list[Pair] = []
-    answers = 0
+    held: list[_Chunk] = []
     while True:
-        for question, chunk in _chunks(questions, training, rng):
-            for answer in chunk:
-                weight = weights[question.source] * (training.made_up_weight if answer.graded.is_made_up else 1.0)
-                batch += pairs_of(question, answer, weight, rng)
-            answers += len(chunk)
-            if answers >= training.batch_size:
-                yield batch
-                batch, answers = [], 0
+        for chunk in _chunks(questions, training, rng):
+            held.append(chunk)
+            if sum(len(answers) for _, answers in held) >= training.batch_size:
+                yield _batch(held, weights, training, rng)
+                held = []
+
+
+def stray_pair(answer: ReaderAnswer, other: ReaderQuestion, weight: float, rng: random.Random) -> Pair:
+    """The answer with a key point or model answer of ``other``, a question that it does not answer."""
+    return Pair(
+        point=other.should_be_said(rng.choice((*other.points, *other.references))),
+        answer=(answer.text, None),
+        target=0.0,
+        weight=weight * _STRAY_WEIGHT,
+        contradicted=0.0,
+        contradiction_weight=weight * _STRAY_WEIGHT,
+    )
 
 
 def steps_of(questions: Sequence[ReaderQuestion], training: ReaderTraining) -> int:
@@ -172,6 +184,26 @@ def loss_of(logits: Tensor, pairs: Sequence[Pair], batch: Sequence[Pair]) -> Ten
     )
 
 
+def _batch(
+    chunks: Sequence[_Chunk], weights: Mapping[str, float], training: ReaderTraining, rng: random.Random
+) -> list[Pair]:
+    batch: list[Pair] = []
+    for question, answers in chunks:
+        others = [other for other, _ in chunks if _is_another(other, question)]
+        for answer in answers:
+            weight = weights[question.source] * (training.made_up_weight if answer.graded.is_made_up else 1.0)
+            batch += pairs_of(question, answer, weight, rng)
+            if others:
+                batch.append(stray_pair(answer, rng.choice(others), weight, rng))
+    return batch
+
+
+def _is_another(other: ReaderQuestion, question: ReaderQuestion) -> bool:
+    """Asked in the same language, and not the same question in another set."""
+    same = other.group == question.group or other.question.prompt == question.question.prompt
+    return not same and other.question.language == question.question.language
+
+
 def _drawn_reference(question: ReaderQuestion, answer: ReaderAnswer, rng: random.Random) -> str:
     reference = rng.choice(question.references)
     others = [text for text in question.stand_ins if text != answer.text]
@@ -186,11 +218,9 @@ def _targets(answer: ReaderAnswer) -> list[float]:
     return [_TARGETS[verdict] for verdict in graded.verdicts]
 
 
-def _chunks(
-    questions: Sequence[ReaderQuestion], training: ReaderTraining, rng: random.Random
-) -> list[tuple[ReaderQuestion, list[ReaderAnswer]]]:
+def _chunks(questions: Sequence[ReaderQuestion], training: ReaderTraining, rng: random.Random) -> list[_Chunk]:
     """One pass over all real answers and some of the made-up ones."""
-    chunks: list[tuple[ReaderQuestion, list[ReaderAnswer]]] = []
+    chunks: list[_Chunk] = []
     for question in questions:
         drawn = [
             answer

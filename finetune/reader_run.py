@@ -5,7 +5,7 @@
     run/
     ├── checkpoint/         while it runs: fold-0.jsonl …, last.safetensors, states of a frozen encoder
     ├── adapter/            LoRA of the encoder (peft); absent where the encoder stayed frozen
-    ├── reader.safetensors, head.json
+    ├── reader.safetensors, head.json, nearness.safetensors
     ├── readings.jsonl      what readers that had not seen the question made of each answer
     ├── report.html         figures and curves, with answers of students
     ├── metrics.json, card.md
@@ -24,10 +24,12 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
 from finetune.explainer_run import refuse_other
 from finetune.reader_model import ReaderModel
+from grading.nearness import Nearness, nearness_to_arrays
 from grading.reading_model import SCHEMA_VERSION
 from grading.unpacking import file_sha256, read_manifest
 
@@ -102,6 +104,7 @@ def write_run(
     start: Path | None,
     run: Mapping[str, Any],
     head: Mapping[str, Any],
+    nearness: Nearness,
     card: str,
     report: str,
     readings: Sequence[Mapping[str, Any]],
@@ -114,6 +117,7 @@ def write_run(
     arrays = model.arrays(torch.float16)
     reader = {name.removeprefix("reader."): array for name, array in arrays.items() if name.startswith("reader.")}
     save_file(reader, output / "reader.safetensors")
+    save_arrays(nearness_to_arrays(nearness), output / "nearness.safetensors")
     with (output / "readings.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(reading, ensure_ascii=False) + "\n" for reading in readings)
     finish_run(

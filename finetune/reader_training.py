@@ -28,7 +28,7 @@ from finetune.evaluation import Judged, report_html
 from finetune.explainer_run import thinned
 from finetune.graded_questions import GradedQuestion
 from finetune.grader_run_report import cross_evaluation, facts_of, run_report
-from finetune.nearness_fitting import fitted_nearness, near_of, nearness_to_json
+from finetune.nearness_fitting import fitted_nearness, near_of
 from finetune.one_cycle import one_cycle
 from finetune.reader_batches import Pair, ReaderTraining, batches_of, steps_of
 from finetune.reader_card import reader_card
@@ -105,7 +105,6 @@ def train_reader(
     nearness = fitted_nearness(data, encode)
     near = near_of(data, [(reading.question, reading.answer) for reading in readings], nearness, encode)
     fitted = fit_head(head_rows(data, readings, near, weights), training.seed)
-    head = {**fitted.content, "nearness": nearness_to_json(nearness)}
     tell(clock.total, clock.total, "comparing with the baseline")
     found = cross_evaluation(judged_by_reader(data, readings, fitted), _baseline(data, folds, encode))
     losses = thinned(state.losses or [])
@@ -130,7 +129,8 @@ def train_reader(
         output,
         start=start,
         run=run,
-        head=head,
+        head=fitted.content,
+        nearness=nearness,
         card=reader_card(run, about, metrics),
         report=report_html(run_report(found, losses=losses, steps=clock.steps[-1], facts=facts_of(run, about))),
         readings=[described(data, reading) for reading in readings],

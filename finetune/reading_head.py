@@ -36,15 +36,25 @@ _TRIED = frozenset(
         "filler",
         "shuffled_words",
         "word_salad",
+        "synonyms",
+        "polite",
+        "wrong_appended",
+        "repeated_point",
     )
 )
 """Answers that no student writes often and that every grader is tried with: the points themselves, another answer."""
+_READ_APART = frozenset(("denied",))
+"""Read otherwise when the model serves (``ReadLogits.with_denied``), so that the head must not learn from them."""
 _PARTS = 10
 _COVERAGE = 0.9
 _CLOSE = 0.15
 _FEWEST = 40  # real answers in a part
 _PARTIAL_BAND = 0.25
 _SURE_SHARE = 0.8
+_ELSEWHERE_SIGNS = ("reference_said", "points_said", "near_asked", "near_point", "near_ahead")
+_ELSEWHERE_KINDS = ("other_question", "filler")
+_RIGHT_FROM = 0.3
+_LOST_SHARE = 0.01
 
 Rows = NDArray[np.float64]
 
@@ -94,6 +104,7 @@ def fit_head(rows: Sequence[HeadRow], seed: int) -> FittedReadingHead:
         "curve": {"from": list(curve[0]), "to": list(curve[1])},
         "interval": interval_to_json(interval),
         "verdicts": verdict_thresholds(rows),
+        "elsewhere": elsewhere_rule(rows),
     }
     return FittedReadingHead(content=content, interval=interval, fractions=fractions, doubts=doubts)
 
@@ -187,6 +198,28 @@ def verdict_thresholds(rows: Sequence[HeadRow]) -> dict[str, float]:
     return {"covered_from": float(covered), "partial_from": float(partial), "contradicted_from": float(wrong)}
 
 
+def elsewhere_rule(rows: Sequence[HeadRow]) -> dict[str, Any] | None:
+    """What tells filler and answers to other questions from right ones where both have few known words.
+
+    A logistic regression. One in a hundred of the right ones in other words may be lost; they are flagged, so that a
+    person sees them. None where too few of either are there to tell by.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    in_other_words = [row for row in rows if row.signs[SIGNS.index("near_asked")] < 1]
+    strays = [row for row in in_other_words if row.kind in _ELSEWHERE_KINDS]
+    right = [row for row in in_other_words if not row.is_made_up and row.score >= _RIGHT_FROM]
+    if min(len(strays), len(right)) < _FEWEST:
+        return None
+    columns = [SIGNS.index(name) for name in _ELSEWHERE_SIGNS]
+    signs = np.stack([row.signs[columns] for row in (*strays, *right)])
+    scale = np.maximum(signs.std(axis=0), 1e-6)
+    fitted = LogisticRegression().fit(signs / scale, [True] * len(strays) + [False] * len(right))
+    weights = fitted.coef_[0] / scale
+    bias = -float(np.quantile(signs[len(strays) :] @ weights, 1 - _LOST_SHARE))
+    return {"signs": list(_ELSEWHERE_SIGNS), "weights": [round(float(x), 5) for x in weights], "bias": round(bias, 5)}
+
+
 def _folds(rows: Sequence[HeadRow], seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     from sklearn.model_selection import GroupKFold
 
@@ -207,6 +240,8 @@ def _weights(rows: Sequence[HeadRow]) -> Rows:
 
 
 def _made_up_weight(kind: str) -> float:
+    if kind in _READ_APART:
+        return 0.0
     return _TRIED_WEIGHT if kind in _TRIED else _MADE_UP_WEIGHT
 
 

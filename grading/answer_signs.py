@@ -41,6 +41,7 @@ SIGNS = (
     "is_korean",
     "near_asked",  # grading.nearness; 1 where the words are known
     "near_point",
+    "near_ahead",
 )
 _LEAST = 1e-4
 _SURE = 4.0
@@ -55,6 +56,25 @@ class ReadLogits:
     point_contradicted: NDArray[np.float64]
     reference_said: NDArray[np.float64]
     reference_contradicted: NDArray[np.float64]
+
+    def with_denied(self, denied: ReadLogits, rest: ReadLogits | None) -> ReadLogits:
+        """Of an answer of which ``denied`` is kept word for word and denied as a whole, ``rest`` is all else of it."""
+        points, references = denied.point_said > 0, denied.reference_said > 0
+        if not (points.any() or references.any()):
+            return self  # a misconception was denied, as it should be
+        point_rest = -_SURE if rest is None else rest.point_said
+        reference_rest = -_SURE if rest is None else rest.reference_said
+        return ReadLogits(
+            point_said=np.where(points, np.minimum(self.point_said, point_rest), self.point_said),
+            point_contradicted=np.where(
+                points, np.maximum(self.point_contradicted, denied.point_said), self.point_contradicted
+            ),
+            # What denies a key point does not say the model answer, whatever else is right in it.
+            reference_said=np.minimum(self.reference_said, reference_rest),
+            reference_contradicted=np.where(
+                references, np.maximum(self.reference_contradicted, denied.reference_said), self.reference_contradicted
+            ),
+        )
 
 
 class CountedSigns:
@@ -99,7 +119,7 @@ class CountedSigns:
             float(self._has_key_points),
             float(len(self._weights)),
         )
-        return np.array([*read, *self._counted(answer), float(self._is_korean), near.asked, near.point])
+        return np.array([*read, *self._counted(answer), float(self._is_korean), near.asked, near.point, near.ahead])
 
     def with_exact(self, said: Sequence[str], logits: ReadLogits) -> ReadLogits:
         """The logits, but sure of what stands in the answer word for word; ``said`` are the answer's sentences.
@@ -118,6 +138,14 @@ class CountedSigns:
             reference_said=np.where(references, np.maximum(logits.reference_said, _SURE), logits.reference_said),
             reference_contradicted=np.where(references, -_SURE, logits.reference_contradicted),
         )
+
+    def are_everything(self, said: Sequence[str]) -> bool:
+        """Whether these sentences are all key points, or a whole model answer, word for word, and nothing else."""
+        own = _plain_sentences(said)
+        if not own or not own <= self._asked_sentences:
+            return False
+        has_points = self._has_key_points and all(needed and needed <= own for needed in self._point_sentences)
+        return has_points or any(needed and needed <= own for needed in self._reference_sentences)
 
     def is_in_other_words(self, answer: str) -> bool:
         """Whether few of the answer's terms are in question, model answers or key points too."""

@@ -5,7 +5,8 @@ subject. The published encoder is asked about answers that share few words with 
 nothing: a right answer in words of its own and another question's answer both have few of them.
 
 The vectors of one language all point nearly the same way (Ethayarajh 2019); what they have in common is taken off
-before they are compared (Mu and Viswanath 2018).
+before they are compared (Mu and Viswanath 2018). What is near one question is often near many: how much nearer it is
+than to questions it has nothing to do with says more (Conneau et al. 2018 compare words in two languages so).
 """
 
 from __future__ import annotations
@@ -22,42 +23,84 @@ KNOWN_BELOW = 0.3
 """Answers with this share of words that question, model answers or key points have too are never asked about."""
 
 
+_NEAREST_OTHERS = 10
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Near:
     """Cosines of an answer with the nearest of what was asked and the nearest key point, 1 where its words are known.
 
-    ``is_elsewhere``: the answer is about something else altogether.
+    ``ahead``: how much nearer it is to what was asked than to the ten nearest of other questions, in the mean.
     """
 
     asked: float = 1.0
     point: float = 1.0
-    is_elsewhere: bool = False
+    ahead: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Nearness:
-    """``centers``: by language the mean vector of what is asked; ``cosine_below``: nothing right is further away."""
+    """By language: ``centers`` the mean vector of what is asked, ``others`` ``[n, d]`` model answers to questions.
 
-    cosine_below: float
+    ``others`` are vectors of length 1 with the center taken off.
+    """
+
     centers: Mapping[str, Vectors]
+    others: Mapping[str, Vectors]
 
-    def of(self, answer: Vectors, *, asked: Vectors, points: Vectors, language: str) -> Near:
-        """``asked`` ``[n, d]`` are prompt and model answers, ``points`` ``[m, d]`` key points, all of length 1."""
-        center = self.centers[language] if language in self.centers else _middle(self.centers)
+    def of(
+        self, answer: Vectors, *, asked: Vectors, points: Vectors, language: str, others: Vectors | None = None
+    ) -> Near:
+        """``asked`` ``[n, d]`` are prompt and model answers, ``points`` ``[m, d]`` key points, all of length 1.
+
+        ``others`` in place of those of the language, where some of them are what was asked.
+        """
+        center = self.center(language)
+        own = of_length_one(answer - center)
+        found = float((of_length_one(asked - center) @ own).max())
         return Near(
-            asked=_nearest(asked, answer, center),
-            point=_nearest(points, answer, center),
-            is_elsewhere=bool((asked @ answer).max() < self.cosine_below),
+            asked=found,
+            point=float((of_length_one(points - center) @ own).max()),
+            ahead=found - _nearest(self._others(language) if others is None else others, own),
         )
 
+    def center(self, language: str) -> Vectors | float:
+        """Of a language that was not trained, the middle of those that were."""
+        if language in self.centers:
+            return self.centers[language]
+        return np.mean(list(self.centers.values()), axis=0) if self.centers else 0.0
 
-def _middle(centers: Mapping[str, Vectors]) -> Vectors | float:
-    return np.mean(list(centers.values()), axis=0) if centers else 0.0
+    def _others(self, language: str) -> Vectors | None:
+        if language in self.others:
+            return self.others[language]
+        return np.concatenate(list(self.others.values())) if self.others else None
 
 
-def _nearest(texts: Vectors, answer: Vectors, center: Vectors | float) -> float:
-    return float((_of_length_one(texts - center) @ _of_length_one(answer - center)).max())
+def nearness_from_arrays(arrays: Mapping[str, NDArray[np.float16]]) -> Nearness:
+    """From the content of ``nearness.safetensors``: ``centers.LANGUAGE`` and ``others.LANGUAGE``, float16."""
+    found: dict[str, dict[str, Vectors]] = {"centers": {}, "others": {}}
+    for name, array in arrays.items():
+        what, language = name.split(".", 1)
+        found[what][language] = array.astype(np.float32)
+    return Nearness(**found)
 
 
-def _of_length_one(vectors: Vectors) -> Vectors:
+def nearness_to_arrays(nearness: Nearness) -> dict[str, NDArray[np.float16]]:
+    """What :func:`nearness_from_arrays` reads."""
+    parts = {"centers": nearness.centers, "others": nearness.others}
+    return {
+        f"{what}.{language}": np.asarray(array, np.float16)
+        for what, own in parts.items()
+        for language, array in sorted(own.items())
+    }
+
+
+def of_length_one(vectors: Vectors) -> Vectors:
+    """Each vector ``[..., d]`` by its length."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+
+
+def _nearest(others: Vectors | None, answer: Vectors) -> float:
+    if others is None or not len(others):
+        return 0.0
+    return float(np.sort(others @ answer)[-_NEAREST_OTHERS:].mean())

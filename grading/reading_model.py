@@ -3,11 +3,12 @@
 ::
 
     grader/
-    ├── adapter/            LoRA of the encoder (peft); absent where the encoder stayed frozen
-    ├── reader.safetensors  weights of grading.reader
-    ├── head.json           signs → fraction, interval, thresholds of the verdicts
-    ├── card.md             on what, how, how good, where not to use it
-    └── manifest.json       encoder, layers, digests of all the others
+    ├── adapter/              LoRA of the encoder (peft); absent where the encoder stayed frozen
+    ├── reader.safetensors    weights of grading.reader
+    ├── head.json             signs → fraction, interval, thresholds of the verdicts, what is elsewhere
+    ├── nearness.safetensors  vectors of grading.nearness
+    ├── card.md               on what, how, how good, where not to use it
+    └── manifest.json         encoder, layers, digests of all the others
 """
 
 from __future__ import annotations
@@ -25,20 +26,34 @@ from safetensors.numpy import load_file
 from grading.answer_signs import SIGNS
 from grading.errors import HeadBroken
 from grading.head import Interval, Trees, trees_from_json
-from grading.nearness import Nearness
+from grading.nearness import Nearness, nearness_from_arrays
 from grading.reader import Reader
 from grading.scoring import Thresholds
 from grading.unpacking import file_sha256, read_manifest
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DEFAULT_MODEL = Path(__file__).parent / "graders" / "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """Which answers in other words are about something else: those whose ``signs`` weigh more than nothing."""
+
+    signs: tuple[str, ...]
+    weights: tuple[float, ...]
+    bias: float
+
+    def __call__(self, row: NDArray[np.float64]) -> bool:
+        """For one row of signs."""
+        return float(row[[SIGNS.index(name) for name in self.signs]] @ np.array(self.weights)) + self.bias > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadingModel:
     """A reader with its head. ``encoder_name`` is the setting it was trained with, ``encoder_version`` that encoder's.
 
-    ``layers`` None for all of them; ``adapter`` None without one; ``digest`` of the manifest.
+    ``layers`` None for all of them; ``adapter`` None without one; ``elsewhere`` None where too few answers were there
+    to tell by; ``digest`` of the manifest.
     """
 
     encoder_name: str
@@ -51,6 +66,7 @@ class ReadingModel:
     interval: Interval
     thresholds: Thresholds
     nearness: Nearness
+    elsewhere: Elsewhere | None
     digest: str
 
     def fraction(self, row: NDArray[np.float64]) -> tuple[float, float]:
@@ -89,9 +105,13 @@ def _model(folder: Path, manifest: dict[str, Any], head: dict[str, Any]) -> Read
         curve=(tuple(head["curve"]["from"]), tuple(head["curve"]["to"])),
         interval=Interval(**{key: tuple(value) for key, value in head["interval"].items()}),
         thresholds=Thresholds(**head["verdicts"]),
-        nearness=Nearness(
-            cosine_below=head["nearness"]["cosine_below"],
-            centers={name: np.array(center, np.float32) for name, center in head["nearness"]["centers"].items()},
-        ),
+        nearness=nearness_from_arrays(load_file(folder / "nearness.safetensors")),
+        elsewhere=None if head["elsewhere"] is None else _elsewhere(head["elsewhere"]),
         digest=file_sha256(folder / "manifest.json")[:16],
+    )
+
+
+def _elsewhere(content: dict[str, Any]) -> Elsewhere:
+    return Elsewhere(
+        signs=tuple(content["signs"]), weights=tuple(map(float, content["weights"])), bias=float(content["bias"])
     )

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grading.answer_signs import CountedSigns, ReadLogits, sigmoid
+from grading.denials import denied_statement
 from grading.domain import KeyPoint, Question
 from grading.encoder import Encoder
 from grading.guard import GuardedAnswer
@@ -98,22 +99,18 @@ class ReadQuestion:
         (states,) = self._scorer.encoder.read([_calm(answer.text)])
         prepared = self._reader.prepare([states])
         of_points = self._reader.read(self._points, prepared)
-        of_references = self._reader.read(self._references, prepared)
-        read = ReadLogits(
-            point_said=np.array([reading.said for reading in of_points]),
-            point_contradicted=np.array([reading.contradicted for reading in of_points]),
-            reference_said=np.array([reading.said for reading in of_references]),
-            reference_contradicted=np.array([reading.contradicted for reading in of_references]),
-        )
-        logits = self._signs.with_exact(answer.sentences, read)
+        logits = self._signs.with_exact(answer.sentences, self._with_denials(answer, self._logits(prepared, of_points)))
         near = self._near(answer.text)
-        fraction, doubt = self._scorer.model.fraction(self._signs.row(answer.text, logits, near))
+        row = self._signs.row(answer.text, logits, near)
+        fraction, doubt = self._scorer.model.fraction(row)
         coverages, contradictions = sigmoid(logits.point_said), sigmoid(logits.point_contradicted)
         windows, similarities = self._evidence(answer, states, of_points)
+        if self._signs.are_everything(answer.sentences):
+            fraction, doubt = 1.0, 0.0
         is_guess = is_formula(answer.text) and self._signs.is_in_other_words(answer.text)
         if is_guess:
             doubt = np.inf  # signs where words were asked for: a person can tell
-        elif near.is_elsewhere:
+        elif self._is_elsewhere(answer.text, row):
             fraction, coverages, contradictions = 0.0, np.zeros_like(coverages), np.zeros_like(contradictions)
         nothing = max(float(coverages.max()), float(contradictions.max()), fraction)
         return Scored(
@@ -137,6 +134,30 @@ class ReadQuestion:
             is_off_topic=False,
         )
 
+    def _logits(self, answer: Prepared, of_points: Sequence[Reading]) -> ReadLogits:
+        of_references = self._reader.read(self._references, answer)
+        return ReadLogits(
+            point_said=np.array([reading.said for reading in of_points]),
+            point_contradicted=np.array([reading.contradicted for reading in of_points]),
+            reference_said=np.array([reading.said for reading in of_references]),
+            reference_contradicted=np.array([reading.contradicted for reading in of_references]),
+        )
+
+    def _with_denials(self, answer: GuardedAnswer, whole: ReadLogits) -> ReadLogits:
+        """What the answer keeps word for word and denies is said by the rest of it only, and contradicted."""
+        statements = [denied_statement(sentence) for sentence in answer.sentences]
+        denied = " ".join(f"{statement.rstrip('.')}." for statement in statements if statement is not None)
+        if not denied:
+            return whole
+        kept = [sentence for sentence, said in zip(answer.sentences, statements, strict=True) if said is None]
+        read = self._read_alone(denied)
+        rest = self._read_alone(" ".join(kept)) if kept else None
+        return whole.with_denied(read, rest)
+
+    def _read_alone(self, text: str) -> ReadLogits:
+        prepared = self._reader.prepare(self._scorer.encoder.read([_calm(text)]))
+        return self._logits(prepared, self._reader.read(self._points, prepared))
+
     def _without_remarks(self, answer: GuardedAnswer) -> GuardedAnswer:
         """Without sentences that say nothing of what was asked, neither rightly nor wrongly: the weather, the course.
 
@@ -156,6 +177,11 @@ class ReadQuestion:
         prepared = self._reader.prepare(self._scorer.encoder.read([_calm(sentence)]))
         readings = self._reader.read(self._points, prepared) + self._reader.read(self._references, prepared)
         return all(each.said < _SAYS_NOTHING and each.contradicted < _DENIES_NOTHING for each in readings)
+
+    def _is_elsewhere(self, answer: str, row: NDArray[np.float64]) -> bool:
+        """A good answer to another question sounds right to a reader that does not know what this one asks."""
+        elsewhere = self._scorer.model.elsewhere
+        return elsewhere is not None and self._signs.is_in_other_words(answer) and elsewhere(row)
 
     def _near(self, answer: str) -> Near:
         """Asked of the published encoder, where the words alone do not say that the answer is about the question."""

@@ -1,0 +1,85 @@
+"""Other forms of a text for made-up answers: in other words, politely, denied as a whole.
+
+The behaviour suite has rules and words of its own for the same, so that it does not test what was learned by heart.
+"""
+
+from __future__ import annotations
+
+import re
+
+from grading.text import sentences
+
+_N, _B = 4, 17  # numbers of the final ㄴ and ㅂ in a Hangul syllable
+
+
+def in_other_words(text: str, language: str) -> str:
+    """The text with words of no subject replaced by others that mean the same; unchanged where it has none."""
+    for pattern, other in _OTHER_WORDS[language]:
+        text = pattern.sub(other, text)
+    return text
+
+
+def politely(text: str) -> str:
+    """Korean sentences in -다 as they are said to a teacher: -습니다."""
+    return " ".join(_polite(sentence) for sentence in sentences(text))
+
+
+def denied(text: str, language: str, number: int) -> str:
+    """The statement kept word for word and denied as a whole, in a way that depends on ``number``."""
+    bare = text.strip().rstrip(".")
+    if language == "ko":
+        if bare.endswith("다"):
+            return f"{bare}{_DENIALS_KO[number % len(_DENIALS_KO)]}"
+        return f"'{bare}'{_DENIALS_KO_QUOTED[number % len(_DENIALS_KO_QUOTED)]}"
+    lowered = bare[0].lower() + bare[1:] if re.match(r"[A-Z][a-z]", bare) else bare
+    return f"{_DENIALS_EN[number % len(_DENIALS_EN)]} {lowered}."
+
+
+def _polite(sentence: str) -> str:
+    match = re.fullmatch(r"(.*)([가-힣])다\.?", sentence, re.DOTALL)
+    if match is None:
+        return sentence
+    before, last = match.groups()
+    code = ord(last) - ord("가")
+    if last == "는":
+        return f"{before}습니다."
+    if code % 28 in (0, _N):
+        return f"{before}{chr(ord('가') + code - code % 28 + _B)}니다."
+    return f"{before}{last}습니다."
+
+
+def _patterns(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(rf"\b{old}\b" if old.isascii() else old), new) for old, new in pairs)
+
+
+_OTHER_WORDS = {
+    "en": _patterns(
+        (
+            ("uses", "makes use of"), ("shows", "indicates"), ("because", "as"), ("big", "large"), ("also", "too"),
+            ("however", "but"), ("model", "algorithm"), ("data", "dataset"), ("gives", "provides"),
+            ("means", "implies"), ("each", "every"), ("small", "little"), ("get", "obtain"), ("number", "count"),
+            ("error", "mistake"), ("reduces", "lowers"), ("increases", "raises"), ("learns", "picks up"),
+            ("so", "thus"), ("different", "distinct"), ("whether", "if"), ("way", "manner"), ("makes", "renders"),
+            ("predicts", "forecasts"), ("usually", "typically"), ("important", "essential"), ("avoid", "prevent"),
+            ("allows", "lets"), ("about", "regarding"), ("between", "among"),
+        )
+    ),
+    "ko": _patterns(
+        (
+            ("때문에", "까닭에"), ("모든", "전부의"), ("많은", "다수의"), ("작은", "조그만"), ("큰", "커다란"),
+            ("값", "수치"), ("오차", "에러"), ("학습", "훈련"), ("입력", "인풋"), ("특징", "피처"), ("보다", "보다도"),
+            ("하지만", "그렇지만"), ("여러", "다양한"), ("경우", "상황"), ("같은", "동일한"), ("전체", "전부"),
+            ("결과", "산출물"), ("줄인다", "낮춘다"), ("높인다", "올린다"), ("찾는다", "구한다"),
+            ("만든다", "생성한다"), ("예측", "추정"), ("알고리즘", "기법"), ("성능", "퍼포먼스"), ("문제", "과제"),
+        )
+    ),
+}  # fmt: skip
+_DENIALS_EN = (
+    "I do not believe that",
+    "Nobody who knows the subject would say that",
+    "It is a misconception that",
+    "One cannot say that",
+    "It is simply incorrect that",
+)
+_DENIALS_KO = ("라고 하는 것은 오해이다.", "라는 주장은 거짓이다.", "라고 볼 수는 없다.", "라는 생각은 맞지 않다.")
+_DENIALS_KO_QUOTED = ("라는 주장은 거짓이다.", "라는 생각은 맞지 않다.")
