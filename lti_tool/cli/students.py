@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC
 
 import click
 
@@ -54,6 +55,7 @@ def student_consent(name: str, sub: str, withdraw: bool, as_json: bool) -> None:
                     "choice": each.choice,
                     "chosen_at": each.chosen_at.isoformat() if each.chosen_at else None,
                     "is_used": each.is_used,
+                    "used_since": each.used_since.isoformat() if each.used_since else None,
                 }
                 for each in choices
             ]
@@ -61,6 +63,8 @@ def student_consent(name: str, sub: str, withdraw: bool, as_json: bool) -> None:
         return
     for each in choices:
         used = "used" if each.is_used else "not used"
+        if each.used_since:
+            used = f"attempts begun since {each.used_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC used"
         say(f"{each.course or '–'}: {used} (course: {each.answer_use}, student: {each.choice or 'not said'})")
     if not choices:
         say("no answer and no choice in any course")

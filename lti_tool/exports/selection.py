@@ -109,6 +109,10 @@ _SELECTION: LiteralString = r"""
                 WHEN contexts.answer_use = 'NO' THEN 'COURSE'
                 WHEN contexts.answer_use = 'ASK_STUDENTS' AND consents.choice IS DISTINCT FROM 'YES' THEN 'STUDENT'
                 WHEN consents.choice = 'NO' THEN 'STUDENT'
+                -- Asked, and said nothing: what they wrote before they could read of the course's yes stays theirs.
+                WHEN consents.choice IS NULL AND contexts.has_asked
+                    AND (attempts.started_at < contexts.answer_use_at OR attempts.reopened_from IS NOT NULL)
+                    THEN 'STUDENT'
             END AS held_by,
             latest.source = 'INSTRUCTOR' OR EXISTS (
                 SELECT 1 FROM audit_events
