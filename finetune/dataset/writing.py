@@ -35,11 +35,12 @@ def write_dataset(
     examples: Iterable[Example],
     producer: str,
     filters: Mapping[str, Any],
+    sources: Iterable[str] = (),
 ) -> Manifest:
     """Write a dataset into ``folder``, which is new or empty; both iterables are read once and never held whole.
 
     The folder is built beside its place, for its owner alone (students wrote what is in it), and moved there when its
-    manifest is written. Raises
+    manifest is written. ``sources``: the digests of the datasets that the examples come from. Raises
     :class:`DatasetFolderTaken`, :class:`DatasetUnwritable`, and :class:`DatasetBroken` for an example without its
     question, an id that repeats, or a line that no reader would take.
     """
@@ -48,7 +49,7 @@ def write_dataset(
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
         try:
-            manifest = _fill(partial, questions, examples, producer, filters)
+            manifest = _fill(partial, questions, examples, producer, filters, tuple(sources))
             partial.replace(target)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -77,6 +78,7 @@ def _fill(
     examples: Iterable[Example],
     producer: str,
     filters: Mapping[str, Any],
+    sources: tuple[str, ...],
 ) -> Manifest:
     counts: Counter[str] = Counter(questions=0, examples=0, confirmed=0, explained=0)
     known: dict[str, DatasetQuestion] = {}
@@ -89,6 +91,7 @@ def _fill(
         filters=dict(filters),
         counts=dict(counts),
         files={name: file_sha256(folder / name) for name in (EXAMPLES, QUESTIONS, SCHEMA)},
+        sources=sources,
     )
     _write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
     return manifest

@@ -54,6 +54,15 @@ class DatasetOfStudent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedDataset:
+    """A folder of a dataset that was made from others, whose digests are ``sources``."""
+
+    digest: str
+    folder: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOfDataset:
     """A model version that was trained with such a dataset."""
 
