@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import json
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,8 @@ from finetune.dataset.records import (
 )
 from finetune.errors import DatasetBroken, DatasetFolderTaken, DatasetUnwritable
 from grading.unpacking import file_sha256
+
+_PARTIAL = ".partial"
 
 
 def write_dataset(
@@ -46,17 +51,47 @@ def write_dataset(
     """
     try:
         target = require_free_folder(folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-        try:
+        with beside(target) as partial:
             manifest = _fill(partial, questions, examples, producer, filters, tuple(sources))
             partial.replace(target)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
     except OSError as error:
         raise DatasetUnwritable(f"{folder}: the dataset cannot be written: {error.strerror}.") from error
     return manifest
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """A folder for its owner alone beside ``target``; what is left in it at the end goes away.
+
+    What killed processes left of the same target goes first. Raises ``OSError``.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*{_PARTIAL}"):
+        _remove_unless_held(left)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=_PARTIAL, dir=target.parent))
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        # The system lets go of it when the process ends, however it ends.
+        fcntl.flock(held, fcntl.LOCK_SH)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _remove_unless_held(folder: Path) -> None:
+    """Take a folder away whose process is gone."""
+    try:
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:  # another process took it away
+        return
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except OSError:  # its process lives, or nobody can tell
+        pass
+    finally:
+        os.close(held)
 
 
 def require_free_folder(folder: Path) -> Path:

@@ -126,6 +126,18 @@ def record_export(connection: Connection, *, digest: str, filters: Mapping[str, 
         )
 
 
+def is_exported_since(connection: Connection, digest: str, moment: datetime) -> bool:
+    """Whether the books have an export of this dataset that is not older, in a transaction across tenants."""
+    return bool(
+        fetch_value(
+            connection,
+            "SELECT EXISTS (SELECT 1 FROM dataset_exports WHERE digest = %s AND exported_at >= %s)",
+            digest,
+            moment,
+        )
+    )
+
+
 def list_datasets_of(connection: Connection, user_id: int) -> list[DatasetOfStudent]:
     """The datasets that hold answers of the student, the latest first."""
     return fetch_all(

@@ -97,6 +97,10 @@ class Tally:
     student_was_erased: int
     not_confirmed: int
 
+    def left_out(self) -> dict[str, int]:
+        """How many are not exported, by why."""
+        return {name: count for name, count in asdict(self).items() if name != "exported"}
+
 
 #: Released answers of the filters as ``released``, and those of them to export as ``selected``; a query follows.
 _SELECTION: LiteralString = r"""
