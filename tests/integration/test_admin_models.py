@@ -16,6 +16,7 @@ from flask import Flask
 from config.settings import Settings
 from lti_tool import create_app
 from lti_tool.admin import asking
+from lti_tool.admin.figure_names import plain_figures
 from lti_tool.admin.loss_curve import HEIGHT, WIDTH, loss_curve
 from lti_tool.admin.training_views import reasons_of
 from lti_tool.db import Database
@@ -482,8 +483,9 @@ def test_what_serves_and_what_could_are_listed(
 
 def test_a_model_is_shown_with_its_data_its_card_and_who_added_it(admin: Admin, version: str) -> None:
     page = admin.opens(f"/models/{version}")
-    for words in (version, "ada", "d" * 16, "# Card one", "own/all/mse"):
+    for words in (version, "ada", "d" * 16, "# Card one", "mean squared error all answers"):
         assert words in page.text, words
+    assert "own/all" not in page.text
 
 
 def test_a_model_is_compared_with_the_one_in_charge(
@@ -492,10 +494,36 @@ def test_a_model_is_compared_with_the_one_in_charge(
     better = {"own": {"all": {"mse": 0.04, "mae": 0.1}}}
     other = added(database, settings, tmp_path / "two", metrics=better)
     serves(database, settings, version)
-    row = admin.opens(f"/models/{other}").soup.find("th", string="own/all/mse")
-    assert row is not None
+    rows = admin.opens(f"/models/{other}").soup.select("section[aria-labelledby=figures] tbody th")
+    row = next(each for each in rows if "mean squared error" in each.get_text())
     assert row.parent is not None
     assert [cell.get_text()[-7:].strip() for cell in row.parent.find_all("td")] == ["0.0400", "0.0500", "-0.0100"]
+
+
+def test_figures_have_plain_names_and_what_has_none_is_left_to_the_command(app: Flask) -> None:
+    paths = (
+        *("baseline/cosine/figures/mse", "baseline/difference/probability_worse", "own/made_up/same_junk/mean"),
+        *("own/by_language/ko/mae", "own/by_source/spring/count", "own/all/mse", "portable/all/mse", "reader/all/mse"),
+        *("figures/mse", "figures/pearson_r", "seeds/mse/mean", "loss", "seconds", "own/by_kind/dont_know/mae"),
+        *("test/adapter/share", "test/adapter/problems/too long", "cases/train", "left_out/too long"),
+    )
+    with app.test_request_context():
+        found = [(each.path, each.name, each.of, each.is_count) for each in plain_figures(paths)]
+    assert found == [
+        ("figures/mse", "mean squared error", "all answers", False),
+        ("figures/pearson_r", "correlation", "all answers", False),
+        ("own/by_language/ko/mae", "mean error", "answers in Korean", False),
+        ("own/by_source/spring/count", "number of answers", "answers of “spring”", True),
+        ("test/adapter/share", "texts that pass", "texts of this model", False),
+        ("baseline/cosine/figures/mse", "mean squared error", "the plainest grader, to compare with", False),
+        (
+            "baseline/difference/probability_worse",
+            "probability of being worse",
+            "this model minus the plainest grader",
+            False,
+        ),
+        ("cases/train", "number of answers", "learnt from", True),
+    ]
 
 
 def test_promoting_asks_for_a_judging_once(admin: Admin, database: Database, version: str, dataset: str) -> None:
