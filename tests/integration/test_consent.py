@@ -204,7 +204,7 @@ def test_a_silent_student_reads_from_when_on_answers_are_used_and_again_in_each_
     asking.learner().get("quiz")
     allows(asking, "YES_COURSE")
     page = asking.learner().get("quiz")
-    assert "Of yours, only attempts begun since then are used (" in page.text
+    assert "Of your attempts, only those begun since this was set (" in page.text
     answering = page.submit("#begin-form")
     assert "Your institution uses the answers of this course to improve the models." in answering.text
     says(answering.follow("Use of your answers"), "NO")
@@ -214,7 +214,7 @@ def test_a_silent_student_reads_from_when_on_answers_are_used_and_again_in_each_
 def test_who_said_yes_is_told_of_no_moment(asking: Course) -> None:
     says(asking.learner().get("quiz"), "YES")
     allows(asking, "YES_COURSE")
-    assert "only attempts begun since" not in asking.learner().get("quiz").text
+    assert "only those begun since" not in asking.learner().get("quiz").text
 
 
 def test_the_instructor_reads_what_becomes_of_students_who_said_nothing(course: Course) -> None:
