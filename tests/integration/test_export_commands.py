@@ -125,6 +125,17 @@ def test_the_operator_sees_a_students_choices_and_withdraws_them(open_course: Co
     assert by == "operator"
 
 
+def test_the_operator_sees_from_when_on_a_silent_students_attempts_are_used(open_course: Course, run) -> None:
+    allows(open_course, "ASK_STUDENTS")
+    assert "not used (course: ASK_STUDENTS, student: not said)" in run("student", "consent", *of(open_course)).stdout
+    allows(open_course, "YES_COURSE")
+    assert re.search(
+        r"attempts begun since 20[\d-]+ [\d:]+ UTC used", run("student", "consent", *of(open_course)).stdout
+    )
+    (choice,) = json.loads(run("student", "consent", *of(open_course), "--json").stdout)
+    assert (choice["is_used"], choice["used_since"] is None) == (True, False)
+
+
 def test_a_student_that_the_platform_does_not_have_is_named(open_course: Course, run) -> None:
     for command in (("consent",), ("erase", "--yes")):
         result = run("student", *command, *of(open_course, "nobody"))
