@@ -80,6 +80,7 @@ def import_files(files: tuple[Path, ...], output: Path, max_score: float, encodi
             examples=material.examples,
             producer="mlquiz dataset import",
             filters={"files": [path.name for path in files], "max_score": max_score, "encoding": encoding},
+            sources=gathering.sources,
         )
     if is_json:
         facts = manifest.model_dump(mode="json") | {

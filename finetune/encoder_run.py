@@ -37,6 +37,7 @@ from finetune.grader_run_report import facts_of, run_report
 from finetune.grader_training import training_answers
 from finetune.head_fitting import FOLDS as HEAD_FOLDS
 from finetune.head_fitting import TrainingAnswer
+from finetune.learnt_answers import write_learnt
 from finetune.reader_encoder import published_encoder
 from finetune.reader_examples import digest_of
 from finetune.reader_readings import folds_of
@@ -122,6 +123,7 @@ def train_full(
     page = run_report(
         found, losses=losses, steps=len(tuned.losses), facts=[*facts[:2], ("Loss", training.loss), *facts[2:]]
     )
+    write_learnt(output, questions, key=str(run["data"]))
     finish_run(
         output,
         schema_version=SCHEMA_VERSION,

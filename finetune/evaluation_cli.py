@@ -6,7 +6,7 @@ Everything heavy is imported inside the commands, so that ``mlquiz --help`` stay
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -133,8 +133,16 @@ def grader(
             *([("In service", f"{against}, {_versions(current)}")] if current else []),
             *_facts(data),
         ]
-        metrics = {**_described(facts), **found.as_json()}
+        learnt = _learnt({"the model": model, "the one in service": against}, data.questions)
+        facts += [(f"Learnt by {name}", f"{count} of these answers") for name, count in learnt.items() if count]
+        metrics = {**_described(facts), "learnt": learnt, **found.as_json()}
         _leave(output, grader_report(found, title="Evaluation of a grader", facts=facts), metrics)
+    for name, count in learnt.items():
+        if count:
+            click.echo(
+                f"{count} of the {len(found.judged)} answers were learnt by {name}, so the figures flatter it.",
+                err=True,
+            )
     _show(metrics, is_json, output, list(found.figures.items()))
 
 
@@ -229,6 +237,17 @@ def _grader(name: str, settings: Settings) -> Grader:
     if not (Path(name) / "manifest.json").is_file():
         raise DataUnreadable(f"{name}: no trained grader is there: manifest.json is missing")
     return load_grader(settings, version=Path(name))
+
+
+def _learnt(models: Mapping[str, str | None], questions: Sequence[GradedQuestion]) -> dict[str, int | None]:
+    """How many of the answers each model was trained on; None for those that do not say."""
+    from finetune.learnt_answers import count_learnt, read_learnt
+
+    return {
+        name: count_learnt(read_learnt(Path(model) if model != DEFAULT else None), questions)
+        for name, model in models.items()
+        if model
+    }
 
 
 def _cases() -> tuple[Case, ...]:

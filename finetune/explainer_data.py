@@ -38,11 +38,17 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """One ``--data``: what was read, and the digest by which it is known later."""
+    """One ``--data``: what was read, and the digest by which it is known later; ``sources``: what it was made from."""
 
     digest: str
     questions: tuple[DatasetQuestion, ...]
     examples: tuple[Example, ...]
+    sources: tuple[str, ...] = ()
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """Its own digest and those of its sources."""
+        return self.digest, *self.sources
 
     @property
     def languages(self) -> frozenset[str]:
@@ -62,7 +68,12 @@ def read_course(path: Path) -> Course:
     """A dataset's folder, or a table; the errors name file and row (:mod:`finetune.errors`)."""
     if path.is_dir():
         dataset = read_dataset(path)
-        return Course(digest=dataset.digest, questions=dataset.questions, examples=dataset.examples)
+        return Course(
+            digest=dataset.digest,
+            questions=dataset.questions,
+            examples=dataset.examples,
+            sources=dataset.manifest.sources,
+        )
     gathering = gather([path])
     return Course(
         digest=sha256(path.read_bytes()).hexdigest()[:16],

@@ -46,8 +46,11 @@ class Sources:
 
     @property
     def dataset_digest(self) -> str:
-        """The datasets' digests, by which a student's data is found again; that of the bank where there are none."""
-        return "+".join(course.digest for course in self.courses) or self.digest[:16]
+        """The digests of datasets and their sources, by which a student's data is found again.
+
+        That of the bank where there are none.
+        """
+        return "+".join(dict.fromkeys(each for course in self.courses for each in course.lineage)) or self.digest[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

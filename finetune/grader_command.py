@@ -26,7 +26,7 @@ _MOST_MADE_UP = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingData:
-    """The questions, and the digests of the datasets among their sources.
+    """The questions, and the digests of the datasets among their sources and of those that they were made from.
 
     ``has_files``: any come from files; ``has_test``: with the test parts of the datasets.
     """
@@ -55,7 +55,7 @@ def training_data(
             dataset = read_dataset(path)
             names: tuple[PartName, ...] = ("train", "validation", *(("test",) if has_test else ()))
             questions += graded_questions(dataset, part={part for part in names if part not in without})
-            digests.append(dataset.digest)
+            digests += dataset.manifest.lineage
         else:
             questions += csv_questions(path, without=without)
     return TrainingData(

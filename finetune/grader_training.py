@@ -26,6 +26,7 @@ from finetune.head_fitting import (
     PORTABLE_FEATURES,
     TrainingAnswer,
 )
+from finetune.learnt_answers import LEARNT, write_learnt
 from finetune.made_up_answers import made_up_answers
 from finetune.reader_examples import digest_of
 from finetune.run_versions import LEARNT_TEST, code_version, dataset_digest
@@ -87,6 +88,7 @@ def train_head(
         ("Code", about["code_version"]),
     ]
     page = report_html(run_report(found, losses=(), steps=0, facts=facts))
+    write_learnt(output, questions, key=digest_of(questions))
     write_head(output, content, metrics, answers, about, page)
     return metrics
 
@@ -140,7 +142,7 @@ def write_head(
         "answers": dict(counts),
         "questions": len({(answer.language, answer.group) for answer in answers}),
         "metrics": metrics,
-        "files": {name: file_sha256(output / name) for name in ("card.md", "head.json", "metrics.json")},
+        "files": {name: file_sha256(output / name) for name in ("card.md", "head.json", LEARNT, "metrics.json")},
     }
     (output / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 

@@ -6,6 +6,7 @@
     ├── checkpoint/         while it runs: fold-0.jsonl …, last.safetensors, states of a frozen encoder
     ├── adapter/            LoRA of the encoder (peft); absent where the encoder stayed frozen
     ├── reader.safetensors, head.json, nearness.safetensors
+    ├── learnt.safetensors  hashes of the answers that were learnt
     ├── readings.jsonl      what readers that had not seen the question made of each answer
     ├── report.html         figures and curves, with answers of students
     ├── metrics.json, card.md

@@ -28,6 +28,7 @@ from finetune.evaluation import Judged, report_html
 from finetune.explainer_run import thinned
 from finetune.graded_questions import GradedQuestion
 from finetune.grader_run_report import cross_evaluation, facts_of, run_report
+from finetune.learnt_answers import write_learnt
 from finetune.nearness_fitting import fitted_nearness, near_of
 from finetune.one_cycle import one_cycle
 from finetune.reader_batches import Pair, ReaderTraining, batches_of, steps_of
@@ -124,6 +125,7 @@ def train_reader(
         "sources": _counts(data, weights),
         LEARNT_TEST: has_test or has_learnt_test(start),
     }
+    write_learnt(output, questions, key=str(run["data"]), start=start)
     write_run(
         model,
         output,

@@ -20,6 +20,7 @@ from lti_tool.embedded import embedded_servers
 from lti_tool.errors import NotConfigured
 from lti_tool.models import health
 from lti_tool.secrets import app_secret
+from lti_tool.training import waiting
 
 MINIMUM_POSTGRES = 150000
 MINIMUM_FREE_BYTES = 2 * 1024**3
@@ -54,6 +55,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield _look("PostgreSQL", lambda: _postgres(servers.database), "check DATABASE_URL and that it runs")
             yield _look("schema", lambda: _schema(servers.database), "run `mlquiz db upgrade`")
             yield _look("model versions", lambda: health.state_of_models(settings, servers.database), health.ADVICE)
+            yield _look("trainings", lambda: waiting.state_of_runs(servers.database), waiting.ADVICE)
             yield _look("database role", lambda: _role(servers.database, settings), ROLE_ADVICE)
             yield _look("broker", lambda: _broker(servers.broker), "check BROKER_URL and that it runs")
     yield _look("S-BERT encoder", lambda: _encoder(settings), "set GRADER_MODEL to a hub id or a folder")

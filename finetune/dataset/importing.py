@@ -27,11 +27,15 @@ _WORKBOOKS = {".xlsx", ".xls", ".ods", ".numbers"}
 
 @dataclass(slots=True)
 class Gathering:
-    """What the files gave so far, each with its place; faults are collected, so that all are known at once."""
+    """What the files gave so far, each with its place; faults are collected, so that all are known at once.
+
+    ``sources``: the digests of the datasets among the files, and of those that they came from, in order.
+    """
 
     questions: dict[str, tuple[DatasetQuestion, Place]] = field(default_factory=dict)
     examples: dict[str, tuple[Example, Place]] = field(default_factory=dict)
     unread_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: dict[str, None] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
 
     def material(self) -> Material:
@@ -55,11 +59,11 @@ def gather(
     gathering = Gathering()
     for path in paths:
         if path.is_dir():
-            read_manifest(path)
+            gathering.sources |= dict.fromkeys(read_manifest(path).lineage)
             _gather_lines(path, gathering)
         elif path.suffix.casefold() == ".jsonl":
             if (path.parent / MANIFEST).exists():
-                read_manifest(path.parent)
+                gathering.sources |= dict.fromkeys(read_manifest(path.parent).lineage)
             _gather_lines(path.parent, gathering, path)
         elif path.suffix.casefold() in _WORKBOOKS:
             raise DataUnreadable(f"{path}: a workbook is not read; save the sheet as “CSV UTF-8”.")

@@ -123,6 +123,14 @@ def reason_of(error: ValidationError) -> str:
     return f"{place}: {said}" if place else said
 
 
+def is_whole(folder: Path, manifest: Manifest) -> bool:
+    """Whether all files are there as the manifest has them; their lines are not looked at."""
+    try:
+        return all(file_sha256(folder / name) == digest for name, digest in manifest.files.items())
+    except OSError:
+        return False
+
+
 class _Version(BaseModel):
     kind: Any = None
     schema_version: Any = None

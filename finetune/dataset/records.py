@@ -46,6 +46,7 @@ def _with_content(text: str) -> str:
 _Text = Annotated[str, Field(max_length=MAX_CHARACTERS), AfterValidator(_without_nul)]
 _Content = Annotated[_Text, AfterValidator(_with_content)]
 _Identifier = Annotated[_Content, Field(max_length=200)]
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 _Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 
@@ -109,7 +110,11 @@ class Example(_Record):
 
 
 class Manifest(_Record):
-    """Where a dataset came from, how much it holds, and the SHA-256 of every file."""
+    """Where a dataset came from, how much it holds, and the SHA-256 of every file.
+
+    ``sources``: the digests of the datasets that its rows were taken from, and of theirs, so that an erasure finds what
+    became of an export.
+    """
 
     schema_version: Literal[1] = SCHEMA_VERSION
     kind: Literal["dataset"] = KIND
@@ -118,12 +123,18 @@ class Manifest(_Record):
     filters: Mapping[str, Any]
     counts: Mapping[str, int]
     files: Mapping[Literal["questions.jsonl", "examples.jsonl", "schema.json"], str]
+    sources: tuple[_Digest, ...] = ()
 
     @property
     def digest(self) -> str:
         """The dataset's identity: the same content has the same, whoever wrote it when."""
         files = json.dumps(dict(self.files), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(files.encode()).hexdigest()[:16]
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """Its own digest and those of its sources."""
+        return tuple(dict.fromkeys((self.digest, *self.sources)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

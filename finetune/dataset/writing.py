@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import json
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,8 @@ from finetune.dataset.records import (
 from finetune.errors import DatasetBroken, DatasetFolderTaken, DatasetUnwritable
 from grading.unpacking import file_sha256
 
+_PARTIAL = ".partial"
+
 
 def write_dataset(
     folder: Path,
@@ -35,27 +40,58 @@ def write_dataset(
     examples: Iterable[Example],
     producer: str,
     filters: Mapping[str, Any],
+    sources: Iterable[str] = (),
 ) -> Manifest:
     """Write a dataset into ``folder``, which is new or empty; both iterables are read once and never held whole.
 
     The folder is built beside its place, for its owner alone (students wrote what is in it), and moved there when its
-    manifest is written. Raises
+    manifest is written. ``sources``: the digests of the datasets that the examples come from. Raises
     :class:`DatasetFolderTaken`, :class:`DatasetUnwritable`, and :class:`DatasetBroken` for an example without its
     question, an id that repeats, or a line that no reader would take.
     """
     try:
         target = require_free_folder(folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-        try:
-            manifest = _fill(partial, questions, examples, producer, filters)
+        with beside(target) as partial:
+            manifest = _fill(partial, questions, examples, producer, filters, tuple(sources))
             partial.replace(target)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
     except OSError as error:
         raise DatasetUnwritable(f"{folder}: the dataset cannot be written: {error.strerror}.") from error
     return manifest
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """A folder for its owner alone beside ``target``; what is left in it at the end goes away.
+
+    What killed processes left of the same target goes first. Raises ``OSError``.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*{_PARTIAL}"):
+        _remove_unless_held(left)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=_PARTIAL, dir=target.parent))
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        # The system lets go of it when the process ends, however it ends.
+        fcntl.flock(held, fcntl.LOCK_SH)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _remove_unless_held(folder: Path) -> None:
+    """Take a folder away whose process is gone."""
+    try:
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:  # another process took it away
+        return
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except OSError:  # its process lives, or nobody can tell
+        pass
+    finally:
+        os.close(held)
 
 
 def require_free_folder(folder: Path) -> Path:
@@ -77,6 +113,7 @@ def _fill(
     examples: Iterable[Example],
     producer: str,
     filters: Mapping[str, Any],
+    sources: tuple[str, ...],
 ) -> Manifest:
     counts: Counter[str] = Counter(questions=0, examples=0, confirmed=0, explained=0)
     known: dict[str, DatasetQuestion] = {}
@@ -89,6 +126,7 @@ def _fill(
         filters=dict(filters),
         counts=dict(counts),
         files={name: file_sha256(folder / name) for name in (EXAMPLES, QUESTIONS, SCHEMA)},
+        sources=sources,
     )
     _write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
     return manifest

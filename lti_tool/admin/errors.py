@@ -10,6 +10,7 @@
     ├── PlatformUnknown   404
     ├── RunMissing        404  no training, export or promotion with this number
     ├── ReportMissing     404  the training left no report
+    ├── FolderStays       500  what a training left cannot be removed
     ├── DatasetGone       404  no dataset with this digest on this machine
     ├── VersionMissing    404  no trained model with this digest
     └── ModelChanged      409  another model serves by now
@@ -91,6 +92,15 @@ class ReportMissing(AdminRefused):
     code = "ADMIN-REPORT"
     student_text = "This training left no report."
     instructor_text = "It has not come that far, or its folder is on another machine."
+
+
+class FolderStays(AdminRefused):
+    """What a training left cannot be removed, or not all of it."""
+
+    status = 500
+    code = "ADMIN-FOLDER"
+    student_text = "What this training left could not be removed, or not all of it."
+    instructor_text = "Look at who owns its folder in DATA_DIR/training, then try again or delete it there."
 
 
 class DatasetGone(AdminRefused):

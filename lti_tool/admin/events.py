@@ -39,6 +39,7 @@ def explanation(event: str) -> str:
         "training-asked": _("An administrator started a training."),
         "training-cancelled": _("An administrator cancelled a training."),
         "training-continued": _("An administrator let a training go on."),
+        "training-removed": _("An administrator removed what a training left."),
         "promotion-asked": _("An administrator had a trained model judged, to put it in charge."),
         "model-added": _("A trained model was added as a candidate."),
         "model-promoted": _("A trained model was put in charge."),

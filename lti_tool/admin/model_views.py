@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 
 from lti_tool.admin.asking import BY, ask_once, to_run
 from lti_tool.admin.errors import ModelChanged, VersionMissing
+from lti_tool.admin.figure_names import PlainFigure, plain_figures
 from lti_tool.admin.training_forms import check_reason
 from lti_tool.admin.views import blueprint, record
 from lti_tool.models import store as models_store
@@ -30,16 +31,16 @@ _KINDS: tuple[Kind, ...] = ("GRADER", "EXPLAINER")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A figure of two versions."""
+    """A figure of two versions, and in plain words which it is."""
 
-    name: str
-    own: float | None
+    figure: PlainFigure
+    own: float
     other: float | None
 
     @property
     def difference(self) -> float | None:
         """How much the version is above the other."""
-        return None if self.own is None or self.other is None else self.own - self.other
+        return None if self.other is None else self.own - self.other
 
 
 # Looking ----------------------------------------------------------------------------------------------------------
@@ -147,9 +148,13 @@ def _version_page(version: ModelVersion, faults: dict[str, str]) -> str:
 
 
 def compared(version: ModelVersion, other: ModelVersion | None) -> list[Compared]:
-    """The figures of a version, each with that of another one."""
-    theirs = other.metrics if other else {}
-    return [Compared(name=name, own=value, other=theirs.get(name)) for name, value in sorted(version.metrics.items())]
+    """The figures of a version that have plain names, each with that of another one."""
+    metrics = other.metrics if other else {}
+    theirs = {(each.name, each.of): metrics[each.path] for each in plain_figures(metrics)}
+    return [
+        Compared(figure=each, own=version.metrics[each.path], other=theirs.get((each.name, each.of)))
+        for each in plain_figures(version.metrics)
+    ]
 
 
 def _settings_of(version: ModelVersion) -> list[tuple[str, str]]:

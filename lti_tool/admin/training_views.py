@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from lti_tool.admin.asking import BY, to_run
-from lti_tool.admin.errors import ReportMissing, RunMissing
+from lti_tool.admin.errors import FolderStays, ReportMissing, RunMissing
 from lti_tool.admin.loss_curve import loss_curve
 from lti_tool.admin.training_forms import Checked, TrainedKind, check_training
 from lti_tool.admin.views import blueprint, record
@@ -18,8 +18,10 @@ from lti_tool.training import store
 from lti_tool.training.datasets import list_datasets
 from lti_tool.training.errors import RunBusy, RunUnknown
 from lti_tool.training.log_tail import log_tail
+from lti_tool.training.removal import find_removable_folder, remove_folder_of
 from lti_tool.training.runs import LOG, report_of
 from lti_tool.training.store import RunKind, TrainingRun
+from lti_tool.training.waiting import list_unserved
 from lti_tool.web import services
 
 SECONDS_TO_NEXT = 2
@@ -122,6 +124,23 @@ def continue_training(number: int) -> ResponseReturnValue:
     return _decide(number, "training-continued")
 
 
+@blueprint.post("/trainings/<int:number>/remove")
+def remove_training(number: int) -> ResponseReturnValue:
+    """Take away what an ended training left, where no model is kept of it; its line in the list stays."""
+    try:
+        with services().database.across_tenants() as connection:
+            store.get_run(connection, number)
+            remove_folder_of(connection, services().settings, number)
+            record(connection, "training-removed", detail=f"run {number}")
+    except RunUnknown as error:
+        raise RunMissing(str(error)) from error
+    except RunBusy:
+        return redirect(url_for("admin.training", number=number, notice="run-as-it-is"), 303)
+    except OSError as error:
+        raise FolderStays(f"the folder of run {number}: {error}") from error
+    return redirect(url_for("admin.training", number=number, notice="removed"), 303)
+
+
 def _decide(number: int, event: str) -> ResponseReturnValue:
     change = store.ask_to_cancel if event == "training-cancelled" else store.queue_again
     try:
@@ -157,7 +176,12 @@ def _run_page(run: TrainingRun) -> str:
 
 
 def _values(run: TrainingRun) -> dict[str, object]:
+    with services().database.across_tenants() as connection:
+        is_removable = find_removable_folder(connection, services().settings, run.id) is not None
+        is_unserved = run.id in list_unserved(connection)
     return {
+        "is_removable": is_removable,
+        "is_unserved": is_unserved,
         "curve": loss_curve(run.losses, run.total),
         "log": log_tail(Path(run.folder) / LOG) if run.folder and run.status != "QUEUED" else [],
         "has_report": report_of(run) is not None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,8 +68,7 @@ def dataset_export(
     counts, digest = exported.manifest.counts, exported.manifest.digest
     say(f"{counts['examples']} answers to {counts['questions']} questions in {output}, dataset {digest}")
     say(f"taken out: {_listed(exported.scrubbed) or 'nothing'}")
-    held = {name: count for name, count in asdict(exported.tally).items() if name != "exported"}
-    say(f"left out: {_listed(held) or 'nothing'}")
+    say(f"left out: {_listed(exported.tally.left_out()) or 'nothing'}")
     complain("Look through it before you give it away: what students write can tell who they are in other ways.")
 
 
@@ -89,7 +87,7 @@ def _facts(output: Path, exported: Exported) -> dict[str, object]:
         "digest": exported.manifest.digest,
         "counts": dict(exported.manifest.counts),
         "scrubbed": dict(exported.scrubbed),
-        "left_out": {name: count for name, count in asdict(exported.tally).items() if name != "exported"},
+        "left_out": exported.tally.left_out(),
     }
 
 

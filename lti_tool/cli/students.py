@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC
 
 import click
 
@@ -54,6 +55,7 @@ def student_consent(name: str, sub: str, withdraw: bool, as_json: bool) -> None:
                     "choice": each.choice,
                     "chosen_at": each.chosen_at.isoformat() if each.chosen_at else None,
                     "is_used": each.is_used,
+                    "used_since": each.used_since.isoformat() if each.used_since else None,
                 }
                 for each in choices
             ]
@@ -61,6 +63,8 @@ def student_consent(name: str, sub: str, withdraw: bool, as_json: bool) -> None:
         return
     for each in choices:
         used = "used" if each.is_used else "not used"
+        if each.used_since:
+            used = f"attempts begun since {each.used_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC used"
         say(f"{each.course or '–'}: {used} (course: {each.answer_use}, student: {each.choice or 'not said'})")
     if not choices:
         say("no answer and no choice in any course")
@@ -83,7 +87,9 @@ def student_erase(name: str, sub: str, yes: bool, as_json: bool) -> None:
     from lti_tool.admin.store import named_registration
     from lti_tool.embedded import embedded_servers
     from lti_tool.errors import NotConfigured
+    from lti_tool.exports.bookkeeping import DerivedDataset
     from lti_tool.exports.erasure import erase_student, get_student
+    from lti_tool.training.datasets import list_datasets
 
     if as_json and not yes:
         raise NotConfigured("--json asks nothing, so it needs --yes")
@@ -95,7 +101,11 @@ def student_erase(name: str, sub: str, yes: bool, as_json: bool) -> None:
         if not yes:
             click.confirm(f"Erase all answers of {sub} on {registration.name}? This cannot be undone.", abort=True)
         with embedded_servers(settings, broker=False) as servers:
-            erasure = erase_student(servers.database_owner, registration.id, user_id)
+            kept = [
+                DerivedDataset(digest=each.digest, folder=str(each.folder), sources=each.sources)
+                for each in list_datasets(settings)
+            ]
+            erasure = erase_student(servers.database_owner, registration.id, user_id, kept=kept)
     if as_json:
         say_json(
             {
@@ -103,6 +113,7 @@ def student_erase(name: str, sub: str, yes: bool, as_json: bool) -> None:
                 "datasets": [
                     {**asdict(each), "exported_at": each.exported_at.isoformat()} for each in erasure.datasets
                 ],
+                "derived": [asdict(each) for each in erasure.derived],
                 "models": [asdict(each) for each in erasure.models],
                 "run_folders": erasure.run_folders,
             }
@@ -113,6 +124,8 @@ def student_erase(name: str, sub: str, yes: bool, as_json: bool) -> None:
         say(
             f"dataset {each.digest} of {each.exported_at:%Y-%m-%d} holds {each.answer_count} of them: delete its folder"
         )
+    for each in erasure.derived:
+        say(f"{each.folder} (dataset {each.digest}) was imported from such a dataset and may hold them: delete it")
     for each in erasure.models:
         say(f"{each.kind.lower()} {each.digest} ({each.status.lower()}) was trained with dataset {each.dataset_digest}")
     for folder in erasure.run_folders:

@@ -54,6 +54,15 @@ class DatasetOfStudent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedDataset:
+    """A folder of a dataset that was made from others, whose digests are ``sources``."""
+
+    digest: str
+    folder: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOfDataset:
     """A model version that was trained with such a dataset."""
 
@@ -115,6 +124,18 @@ def record_export(connection: Connection, *, digest: str, filters: Mapping[str, 
             registration_id=registration_id,
             facts={"digest": digest, "answers": len(submissions)},
         )
+
+
+def is_exported_since(connection: Connection, digest: str, moment: datetime) -> bool:
+    """Whether the books have an export of this dataset that is not older, in a transaction across tenants."""
+    return bool(
+        fetch_value(
+            connection,
+            "SELECT EXISTS (SELECT 1 FROM dataset_exports WHERE digest = %s AND exported_at >= %s)",
+            digest,
+            moment,
+        )
+    )
 
 
 def list_datasets_of(connection: Connection, user_id: int) -> list[DatasetOfStudent]:

@@ -6,13 +6,16 @@
     NO            –                      –           –
     ASK_STUDENTS  –                      exported    –
     YES_COURSE    exported               exported    –
+
+Who was asked and said nothing did not agree: in a course that ever asked, YES_COURSE takes of them only attempts that
+began after it was set. The page of such an attempt tells them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, LiteralString
 
 from psycopg import Connection
 
@@ -29,9 +32,13 @@ Choice = Literal["YES", "NO"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourseUse:
-    """What a course allows; ``user_*`` is who said so, ``None`` where nobody ever did."""
+    """What a course allows; ``user_*`` is who said so, ``None`` where nobody ever did.
+
+    ``has_asked``: whether it asks its students, or ever did.
+    """
 
     answer_use: AnswerUse
+    has_asked: bool
     changed_at: datetime | None
     user_id: int | None
     user_name: str | None
@@ -39,13 +46,17 @@ class CourseUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudentChoice:
-    """What a student chose in a course, beside what the course allows; ``choice`` is ``None`` before."""
+    """What a student chose in a course, beside what the course allows; ``choice`` is ``None`` before.
+
+    ``used_since``: only attempts that began then or later are used; ``None``: no such bound.
+    """
 
     context_id: int
     course: str
     answer_use: AnswerUse
     choice: Choice | None
     chosen_at: datetime | None
+    used_since: datetime | None
 
     @property
     def is_asked(self) -> bool:
@@ -54,7 +65,7 @@ class StudentChoice:
 
     @property
     def is_used(self) -> bool:
-        """Whether the student's answers may be exported."""
+        """Whether answers of the student may be exported."""
         return (self.answer_use == "ASK_STUDENTS" and self.choice == "YES") or (
             self.answer_use == "YES_COURSE" and self.choice != "NO"
         )
@@ -65,13 +76,32 @@ class StudentChoice:
         return self.answer_use != "NO" or self.choice == "YES"
 
 
+_CHOICES: LiteralString = """
+    SELECT contexts.id AS context_id, contexts.title AS course, contexts.answer_use, consents.choice,
+        consents.chosen_at,
+        CASE
+            WHEN contexts.answer_use = 'YES_COURSE' AND contexts.has_asked AND consents.choice IS NULL
+                THEN contexts.answer_use_at
+        END AS used_since
+    FROM contexts LEFT JOIN consents ON consents.context_id = contexts.id AND consents.user_id = %s
+"""
+_OF_STUDENT: LiteralString = """
+    WHERE consents.choice IS NOT NULL OR EXISTS (
+        SELECT 1 FROM attempts JOIN resource_links ON resource_links.id = attempts.resource_link_id
+        WHERE attempts.user_id = %s AND resource_links.context_id = contexts.id
+    )
+    ORDER BY lower(contexts.title), contexts.id
+"""
+
+
 def get_course_use(connection: Connection, context_id: int) -> CourseUse:
     """What the course allows now. Raises :class:`NotFound`."""
     found = fetch_one(
         connection,
         CourseUse,
         """
-        SELECT contexts.answer_use, contexts.answer_use_at AS changed_at, users.id AS user_id, users.name AS user_name
+        SELECT contexts.answer_use, contexts.has_asked, contexts.answer_use_at AS changed_at,
+            users.id AS user_id, users.name AS user_name
         FROM contexts LEFT JOIN users ON users.id = contexts.answer_use_by WHERE contexts.id = %s
         """,
         context_id,
@@ -91,8 +121,9 @@ def set_course_use(
     if before == answer_use:
         return
     connection.execute(
-        "UPDATE contexts SET answer_use = %s, answer_use_by = %s, answer_use_at = now() WHERE id = %s",
-        (answer_use, user_id, context_id),
+        "UPDATE contexts SET answer_use = %s, answer_use_by = %s, answer_use_at = now(),"
+        " has_asked = has_asked OR %s = 'ASK_STUDENTS' WHERE id = %s",
+        (answer_use, user_id, answer_use, context_id),
     )
     record_event(
         connection,
@@ -108,12 +139,7 @@ def get_choice(connection: Connection, context_id: int, user_id: int) -> Student
     found = fetch_one(
         connection,
         StudentChoice,
-        """
-        SELECT contexts.id AS context_id, contexts.title AS course, contexts.answer_use, consents.choice,
-            consents.chosen_at
-        FROM contexts LEFT JOIN consents ON consents.context_id = contexts.id AND consents.user_id = %s
-        WHERE contexts.id = %s
-        """,
+        _CHOICES + " WHERE contexts.id = %s",
         user_id,
         context_id,
     )
@@ -140,16 +166,7 @@ def list_choices(connection: Connection, user_id: int) -> list[StudentChoice]:
     return fetch_all(
         connection,
         StudentChoice,
-        """
-        SELECT contexts.id AS context_id, contexts.title AS course, contexts.answer_use, consents.choice,
-            consents.chosen_at
-        FROM contexts LEFT JOIN consents ON consents.context_id = contexts.id AND consents.user_id = %s
-        WHERE consents.choice IS NOT NULL OR EXISTS (
-            SELECT 1 FROM attempts JOIN resource_links ON resource_links.id = attempts.resource_link_id
-            WHERE attempts.user_id = %s AND resource_links.context_id = contexts.id
-        )
-        ORDER BY lower(contexts.title), contexts.id
-        """,
+        _CHOICES + _OF_STUDENT,
         user_id,
         user_id,
     )

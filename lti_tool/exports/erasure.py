@@ -7,7 +7,7 @@ so this runs as the owner of the tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from lti_tool.db import fetch_value
 from lti_tool.errors import DatabaseUnavailable
 from lti_tool.exports.bookkeeping import (
     DatasetOfStudent,
+    DerivedDataset,
     ModelOfDataset,
     list_datasets_of,
     list_models_of,
@@ -35,11 +36,13 @@ ERASED = "–"
 class Erasure:
     """What was erased, and what had come of it: the datasets are files, and whoever keeps them must delete them.
 
-    So are the folders of trainings on them, which quote answers.
+    So are the folders of trainings on them, which quote answers, and ``derived``: what was made from such a dataset by
+    an import, and may hold the answers still.
     """
 
     answer_count: int
     datasets: list[DatasetOfStudent]
+    derived: list[DerivedDataset]
     models: list[ModelOfDataset]
     run_folders: list[str]
 
@@ -56,8 +59,10 @@ def get_student(connection: Connection, registration_id: int, sub: str) -> int:
     return found
 
 
-def erase_student(owner: str, registration_id: int, user_id: int) -> Erasure:
+def erase_student(owner: str, registration_id: int, user_id: int, *, kept: Sequence[DerivedDataset] = ()) -> Erasure:
     """Erase the student's words; safe to run again. ``owner``: conninfo of the role that owns the tables.
+
+    ``kept``: the datasets of this machine, for exports live on in what was imported from them.
 
     Raises :class:`OwnerNeeded` where that role does not own them, and :class:`DatabaseUnavailable`.
     """
@@ -68,13 +73,15 @@ def erase_student(owner: str, registration_id: int, user_id: int) -> Erasure:
             count = _erase(connection, registration_id, user_id)
             datasets = list_datasets_of(connection, user_id)
             digests = [each.digest for each in datasets]
+            derived = [each for each in kept if each.digest not in digests and not {*digests}.isdisjoint(each.sources)]
+            digests += [each.digest for each in derived]
             models = list_models_of(connection, digests)
             run_folders = list_run_folders_of(connection, digests)
     except psycopg.errors.InsufficientPrivilege as error:
         raise OwnerNeeded("this role may not erase: set DATABASE_OWNER_URL to the owner of the tables") from error
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"PostgreSQL does not answer: {error}") from error
-    return Erasure(answer_count=count, datasets=datasets, models=models, run_folders=run_folders)
+    return Erasure(answer_count=count, datasets=datasets, derived=derived, models=models, run_folders=run_folders)
 
 
 def _erase(connection: Connection, registration_id: int, user_id: int) -> int:

@@ -12,10 +12,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,6 +89,7 @@ def export_dataset(
         begun(counted.exported)
         run = _Run(connection=connection, filters=filters, advance=advance)
         noted: dict[str, object] = filters.published()
+        noted["left_out"] = counted.left_out()
         # Counted while the answers are written; the manifest comes last.
         noted["scrubbed"] = run.scrubber.counts
         manifest = write_dataset(
@@ -203,14 +202,12 @@ def _nothing(counted: Tally) -> str:
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """A folder for its owner alone beside the target; what is left in it at the end goes away."""
+    from finetune.dataset.writing import beside
     from finetune.errors import DatasetUnwritable
 
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise DatasetUnwritable(f"{target}: the dataset cannot be written: {error.strerror}.") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(beside(target))
+        except OSError as error:
+            raise DatasetUnwritable(f"{target}: the dataset cannot be written: {error.strerror}.") from error
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

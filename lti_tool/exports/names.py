@@ -11,6 +11,7 @@ a part of it        always                                      not where the qu
 2 or 3 letters      only with a capital                         only with a capital
 ``the``, ``will``   only with a capital                         never
 given name 민준     always                                      before a word for people: 민준이가, 민준 씨
+MinjunKim           always                                      only with a capital, not where the question has it
 저는김민준입니다    always                                      never
 ==================  ==========================================  =================================================
 """
@@ -28,13 +29,14 @@ from typing import Self
 #: A run of letters of one script: particles of Korean stand directly after a Latin name.
 _WORD = re.compile(r"[가-힣]+|[^\W\d_가-힣]+")
 #: What may stand between the words of one name.
-_BETWEEN = re.compile(r"[\s.,'’·-]{0,2}")
+_BETWEEN = re.compile(r"[\s.,'’·_-]{0,2}")
 _HANGUL = re.compile(r"[가-힣]+")
 #: A whole name, that is: rarely a part of another word, and many write 저는김민준입니다 without a space.
 _LONG_HANGUL = re.compile(r"[가-힣]{3,}")
 _WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{2,}")
 _WORD_OR_MARK = re.compile(rf"⟨\w+⟩|{_WORD.pattern}")
 _LONGEST_HANGUL = 12
+_SHORTEST_JOINED = 5
 _TWO_SYLLABLE_FAMILIES = ("남궁", "황보", "제갈", "사공", "선우", "서문", "독고", "동방")
 # fmt: off
 _PARTICLES = frozenset({
@@ -122,10 +124,19 @@ def _names_of(name: str, *, is_own: bool) -> Iterator[_Name]:
     if len(parts) > 1:
         yield _Name(words=whole)
         yield _Name(words=(*parts[-1], *(word for part in parts[:-1] for word in part)))
+        yield from _joined(parts, is_own=is_own)
         if len(whole) == 2 and all(_HANGUL.fullmatch(word) for word in whole):
             yield from (_Name(words=("".join(each),), is_spared=not is_own) for each in (whole, whole[::-1]))
     for part in parts:
         yield from _part(part, is_own=is_own)
+
+
+def _joined(parts: list[tuple[str, ...]], *, is_own: bool) -> Iterator[_Name]:
+    """MinjunKim and KimMinjun, as people call themselves where no space is allowed."""
+    for ordered in (parts, [parts[-1], *parts[:-1]]):
+        word = "".join(piece for part in ordered for piece in part)
+        if len(word) >= _SHORTEST_JOINED and not _HANGUL.search(word):
+            yield _Name(words=(word,), needs_capital=not is_own, is_spared=not is_own)
 
 
 def _part(part: tuple[str, ...], *, is_own: bool) -> Iterator[_Name]:

@@ -1,4 +1,4 @@
-"""What gives a person away by its form: mail addresses, phone numbers, long numbers, addresses of people's pages.
+"""What gives a person away by its form: mail addresses, however spelt, phone numbers, numbers and pages of people.
 
 All repetitions are bounded: a text of any length and make takes time in proportion to its length.
 """
@@ -22,22 +22,48 @@ _PHONE = rf"""
     | (?:\(\d{{3}}\)\s?|\d{{3}}[.-])\d{{3}}[.-]\d{{4}}                     # North America
     | 0\d{{1,4}}[ /-]\d{{5,9}}                                            # elsewhere, with the code of a town
 """
+#: The end of a domain, which is no number: mAP@0.5 is a figure, and so are recall@10 and recall@k.
+_LAST_LABEL = r"[^\W\d_][\w-]{1,62}"
+#: Ends of the domains that people write without http: code and formulas have none before a slash.
+_TOP = r"(?:com|net|org|edu|io|kr|me|dev|app|co|uk|de|fr|jp|cn|ca|au)(?![A-Za-z0-9-])"
+_AT = r"(?:\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s?골뱅이\s?)"
+_DOT = r"(?:\.|\s?[(\[{<]\s?(?:dot|\.)\s?[)\]}>]\s?|\s(?:dot|점)\s)"
+#: What in an address leads to the page of a person.
+_OF_A_PERSON = r"(?:~|/@|\w@|/u(?:sers?)?/|/in/|/people/|/profiles?/)"
+#: There the path begins with a person, unless it is one of those whose libraries everybody writes about.
+_HOST_OF_PEOPLE = r"""(?:(?:github|gitlab|instagram|facebook|twitter|\bx)\.com|blog\.naver\.com|\bt\.me)/
+    (?!(?:pytorch|tensorflow|scikit-learn|huggingface|openai|keras-team|google(?:-\w+)?|facebookresearch|microsoft)
+        (?![\w-]))"""
+_STUDENT_NUMBER = r"(?:(?<![A-Za-z])(?:student|matriculation)[ -]?(?:no|nr|num(?:ber)?|id)\b\.?|학번|학생\s?번호)"
 _FORMS = re.compile(
     rf"""
-    (?P<mail>(?<![\w.+%-])[\w.+%-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}})
-    | (?P<page>\b(?:https?://|www\.)\S{{0,200}}?(?:~|/@|\w@|/u(?:sers?)?/|/in/|/people/|/profiles?/|github\.com/|
+    (?P<mail>(?<![\w.+%-])[\w.+%-]{{1,64}}@(?!(?:k|\d\d?)\.)[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,7}}\.{_LAST_LABEL})
+    | (?P<spelt>(?<![\w.+%-])[\w.+%-]{{1,64}}(?:
+        {_AT}[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,3}}{_DOT}{_TOP}
+        | \sat\s[\w-]{{1,63}}(?:\sdot\s[\w-]{{1,63}}){{0,3}}\sdot\s{_TOP}))
+    | (?P<page>\b(?:https?://|www\.)\S{{0,200}}?(?:{_OF_A_PERSON}|{_HOST_OF_PEOPLE}|
         \b(?:user(?:name|id)?|uid|login|student(?:id)?)=)\S+)
+    | (?P<bare>(?<![\w.@/-])(?:[\w-]{{1,63}}\.){{0,4}}(?:
+        {_HOST_OF_PEOPLE}[\w.@~-]\S{{0,200}}
+        | {_TOP}(?:/[\w.-]{{0,60}}){{0,4}}?/?{_OF_A_PERSON}\S{{1,200}}))
+    | (?P<student>(?P<said>{_STUDENT_NUMBER}(?:\s(?:is|was)|[은는이가])?[\s:.\#=]{{0,3}})
+        [A-Za-z]{{0,3}}\d{{5,6}}{_ENDS})
+    | (?P<numbered>{_BEGINS}[A-Za-z]{{0,3}}\d{{5,6}}
+        (?=(?:[은는이가]|\s(?:is|was))?\s?\(?(?:my|the|제|내|저의)?\s?{_STUDENT_NUMBER}))
     | (?P<resident>{_BEGINS}\d{{6}}\s?[-‐-―－]\s?[1-8]\d{{6}}{_ENDS})
     | (?P<phone>{_BEGINS}(?:{_PHONE}){_ENDS})
     | (?P<id>{_BEGINS}(?<!,)(?:[A-Za-z]{{0,3}}\d{{7,}}|(?:19|20)\d\d-\d{{5,6}}){_ENDS}(?![.,]\d))
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
 #: Beside one of these a number is part of a formula.
 _OPERATORS = "^*/×÷·+−<>≤≥≈%"
 #: 1000000, 25000000: a quantity; 0101010101: a string of bits.
 _PLAIN_NUMBER = re.compile(r"\d{1,3}0+|[01]+|\+?\d+\.\d+")
-_KINDS: dict[str, Kind] = {"mail": "mail", "page": "id", "resident": "id", "phone": "phone", "id": "id"}
+_KINDS: dict[str, Kind] = {
+    **{"mail": "mail", "spelt": "mail", "phone": "phone"},
+    **dict.fromkeys(("page", "bare", "student", "numbered", "resident", "id"), "id"),
+}
 
 
 def replace_forms(text: str, replacement: Callable[[Kind], str]) -> str:
@@ -45,7 +71,9 @@ def replace_forms(text: str, replacement: Callable[[Kind], str]) -> str:
 
     def replaced(found: re.Match[str]) -> str:
         form = found.lastgroup or ""
-        return found.group() if form in {"phone", "id"} and _is_number(found) else replacement(_KINDS[form])
+        if form in {"phone", "id"} and _is_number(found):
+            return found.group()
+        return (found["said"] or "") + replacement(_KINDS[form])
 
     return _FORMS.sub(replaced, text)
 

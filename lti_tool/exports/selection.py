@@ -97,6 +97,10 @@ class Tally:
     student_was_erased: int
     not_confirmed: int
 
+    def left_out(self) -> dict[str, int]:
+        """How many are not exported, by why."""
+        return {name: count for name, count in asdict(self).items() if name != "exported"}
+
 
 #: Released answers of the filters as ``released``, and those of them to export as ``selected``; a query follows.
 _SELECTION: LiteralString = r"""
@@ -109,6 +113,10 @@ _SELECTION: LiteralString = r"""
                 WHEN contexts.answer_use = 'NO' THEN 'COURSE'
                 WHEN contexts.answer_use = 'ASK_STUDENTS' AND consents.choice IS DISTINCT FROM 'YES' THEN 'STUDENT'
                 WHEN consents.choice = 'NO' THEN 'STUDENT'
+                -- Asked, and said nothing: what they wrote before they could read of the course's yes stays theirs.
+                WHEN consents.choice IS NULL AND contexts.has_asked
+                    AND (attempts.started_at < contexts.answer_use_at OR attempts.reopened_from IS NOT NULL)
+                    THEN 'STUDENT'
             END AS held_by,
             latest.source = 'INSTRUCTOR' OR EXISTS (
                 SELECT 1 FROM audit_events

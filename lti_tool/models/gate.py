@@ -1,5 +1,7 @@
 """The real gate: candidate and current model judged on the test part of a dataset, which trained neither.
 
+What either has learnt all the same, as from a table that was imported afterwards, is left out.
+
 Heavy: it loads models and takes minutes. For the command line and for supervised processes, never for the web process.
 """
 
@@ -36,6 +38,7 @@ MUCH_LOWER = 0.02
 LEAST_QUESTIONS, LEAST_TEXTS = 3, 12
 """Fewer tell nothing of others; a text is passed or refused, and a handful are equal by chance."""
 
+_LEARNT = "{} answers of this test part were left out, as the candidate or the grader in service was trained on them"
 _AWAKE = Question(prompt="Is this model awake?", model_answers=("Yes, it is awake.",))
 
 
@@ -83,10 +86,15 @@ class EvaluationGate:
     ) -> Judgement:
         from finetune.behaviour.cases import load_cases
         from finetune.evaluation import evaluate_grader
+        from finetune.learnt_answers import read_learnt, without_learnt
 
+        learnt = [read_learnt(self._folder(version)) for version in (candidate, current)]
+        unseen, left_out = without_learnt(questions, learnt)
+        if left_out and not unseen:
+            return Judgement(ok=False, reasons=(f"{_LEARNT.format(left_out)}, and nothing else is there",))
         found = evaluate_grader(
             self._grader(candidate),
-            questions,
+            unseen,
             against=self._grader(current),
             cases=load_cases(),
             progress=self._tell,
@@ -94,7 +102,9 @@ class EvaluationGate:
         assert found.against is not None  # both were judged by the behaviour suite
         assert found.against.gate is not None
         verdict = found.against.gate
-        return Judgement(ok=verdict.ok, reasons=verdict.reasons, findings=verdict.figures)
+        why = (_LEARNT.format(left_out),) if left_out and not verdict.ok else ()
+        findings = {**verdict.figures, "learnt_left_out": left_out}
+        return Judgement(ok=verdict.ok, reasons=(*verdict.reasons, *why), findings=findings)
 
     def _explainers(
         self, candidate: ModelVersion, current: ModelVersion | None, questions: list[GradedQuestion]

@@ -62,6 +62,11 @@ class ModelVersion:
     findings: dict[str, Any] | None = field(default=None)
 
     @property
+    def datasets(self) -> tuple[str, ...]:
+        """The digests of the datasets that it learnt from, and of those that they were made from."""
+        return tuple(self.dataset_digest.split("+")) if self.dataset_digest else ()
+
+    @property
     def headline(self) -> Figures:
         """The few figures that a list shows, by their short names: mse, mae and pearson_r, or the share that passes."""
         found: Figures = {}

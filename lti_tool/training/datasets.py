@@ -12,13 +12,14 @@ from lti_tool.training.errors import DatasetMissing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptDataset:
-    """A dataset as its manifest describes it."""
+    """A dataset as its manifest describes it; ``sources``: the digests of those that it was made from."""
 
     digest: str
     folder: Path
     producer: str
     created_at: datetime
     counts: dict[str, int]
+    sources: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,6 +56,7 @@ def list_datasets(settings: Settings) -> list[KeptDataset]:
                 producer=manifest.producer,
                 created_at=manifest.created_at,
                 counts=dict(manifest.counts),
+                sources=manifest.sources,
             )
         )
     return sorted(found, key=lambda each: each.created_at, reverse=True)

@@ -4,7 +4,7 @@
 
     TrainingError (lti_tool.errors.ToolError)
     ├── RunUnknown       there is no run with this number
-    ├── RunBusy          it waits or runs already, or it is over: it cannot be continued, or cancelled
+    ├── RunBusy          it waits or runs already, or it is over: it cannot be continued, cancelled or removed
     └── DatasetMissing   no dataset below DATA_DIR/datasets has this digest on this machine
 """
 

@@ -12,11 +12,12 @@ from typing import Any, Literal
 from psycopg import Connection
 
 from config.settings import Settings
+from lti_tool.exports.bookkeeping import is_exported_since
 from lti_tool.models.adding import add_run as add_version
 from lti_tool.models.errors import ModelVersionError
 from lti_tool.models.store import get_version
 from lti_tool.training.log_tail import last_words
-from lti_tool.training.runs import OUTPUT
+from lti_tool.training.runs import OUTPUT, export_folder
 from lti_tool.training.store import TrainingRun, add_run
 
 _LARGEST_ANSWER = 8_000_000
@@ -55,6 +56,27 @@ def outcome_of(
             return Outcome(status="FINISHED", result=_promoted(told))
         case _:
             return Outcome(status="FAILED", error="The command ended well, but did not say what it did.")
+
+
+def exported_before(connection: Connection, settings: Settings, run: TrainingRun) -> Outcome | None:
+    """What an export came to whose folder is in place, although its process ended before that was written down.
+
+    The folder counts where it is whole, and the books say that it was exported since this run was asked for.
+    """
+    from finetune.dataset.reading import is_whole, read_manifest
+    from finetune.errors import DatasetBroken
+
+    folder = export_folder(run, settings)
+    try:
+        manifest = read_manifest(folder)
+    except DatasetBroken:
+        return None
+    if not (is_whole(folder, manifest) and is_exported_since(connection, manifest.digest, run.created_at)):
+        return None
+    told = {"digest": manifest.digest, "counts": dict(manifest.counts)}
+    return _exported(
+        connection, run, told | {name: manifest.filters.get(name, {}) for name in ("scrubbed", "left_out")}
+    )
 
 
 def cancelled(connection: Connection, run: TrainingRun) -> Outcome:

@@ -38,6 +38,11 @@ def report_of(run: TrainingRun) -> Path | None:
     return path if path is not None and path.is_file() and not path.is_symlink() else None
 
 
+def export_folder(run: TrainingRun, settings: Settings) -> Path:
+    """Where an export puts its dataset."""
+    return datasets_folder(settings) / f"export-{run.id}"
+
+
 def command_of(run: TrainingRun, settings: Settings) -> list[str]:
     """The command of a run. Raises :class:`~lti_tool.training.errors.DatasetMissing`."""
     return [sys.executable, "-m", "lti_tool", *_arguments(run, settings), "--json"]
@@ -79,7 +84,7 @@ def _training(run: TrainingRun, settings: Settings) -> list[str]:
 
 def _export(run: TrainingRun, settings: Settings) -> list[str]:
     chosen = run.settings
-    arguments = ["--output", str(datasets_folder(settings) / f"export-{run.id}")]
+    arguments = ["--output", str(export_folder(run, settings))]
     for course in chosen.get("courses", ()):
         arguments += ["--course", str(int(course))]
     if chosen.get("since"):

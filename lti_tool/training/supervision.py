@@ -33,7 +33,7 @@ from lti_tool.db import Database
 from lti_tool.errors import DatabaseUnavailable, ToolError
 from lti_tool.supervisor import PARENT_VARIABLE
 from lti_tool.training import store
-from lti_tool.training.outcomes import Outcome, cancelled, outcome_of
+from lti_tool.training.outcomes import Outcome, cancelled, exported_before, outcome_of
 from lti_tool.training.processes import this_process
 from lti_tool.training.progress import ProgressReader
 from lti_tool.training.runs import ANSWER, LOG, PROGRESS, command_of, environment_of
@@ -99,11 +99,17 @@ class _Supervision:
     def work(self, command: Sequence[str] | None) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            outcome = self._outcome(command or command_of(self.run, self.settings))
+            outcome = self._done_before() or self._outcome(command or command_of(self.run, self.settings))
         except (ToolError, OSError) as error:
             outcome = Outcome(status="FAILED", error=str(error))
         if outcome is not None:
             self._with_patience(lambda connection: self._end(connection, outcome))
+
+    def _done_before(self) -> Outcome | None:
+        """An export that goes on may be in place already."""
+        if self.run.kind != "EXPORT":
+            return None
+        return self._with_patience(lambda connection: exported_before(connection, self.settings, self.run))
 
     def _outcome(self, command: Sequence[str]) -> Outcome | None:
         """Run the command and say how it ended; ``None`` where nothing is to be written down."""

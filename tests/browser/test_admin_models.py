@@ -67,10 +67,16 @@ class Filled:
             )
         self.judged = self.ended("PROMOTION", "FAILED", version_digest=self.candidate, error=str(NotProven(REASONS)))
         self.failed = self.ended("GRADER", "FAILED", error="Its process died. The machine had too little memory.")
+        Path(trainer.run(self.failed).folder or "").mkdir(parents=True)
         self.trained = self.ended("GRADER", "FINISHED", made=self.candidate)
         self.running = trainer.asks(settings={"mode": "lora", "seed": 1, "has_bank": True}, dataset_digest=self.dataset)
         self.begins(self.running)
         self.waiting = trainer.asks("EXPLAINER", settings={"rank": 8, "seed": 1}, dataset_digest=self.dataset)
+        self.unserved = trainer.asks("CHECK", dataset_digest=self.dataset)
+        with trainer.database.across_tenants() as connection:
+            connection.execute(
+                "UPDATE training_runs SET queued_at = queued_at - interval '1 minute' WHERE id = %s", (self.unserved,)
+            )
 
     def begins(self, number: int) -> None:
         run = self.trainer.claims()
@@ -115,7 +121,8 @@ class Filled:
         return (
             *("models", f"models/{self.current}", f"models/{self.candidate}", "models/outdated?notice=rolled-back"),
             *("trainings", "trainings/new/grader", "trainings/new/explainer"),
-            *(f"trainings/{each}" for each in (self.running, self.waiting, self.failed, self.trained, self.judged)),
+            *(f"trainings/{each}" for each in (self.running, self.waiting, self.unserved)),
+            *(f"trainings/{each}" for each in (self.failed, self.trained, self.judged)),
             *("datasets", f"datasets/{self.dataset}"),
         )
 
@@ -139,7 +146,7 @@ def test_every_page_is_accessible_and_fits_a_phone(
         page.set_viewport_size(PHONE)  # pyright: ignore
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"), path
     page.emulate_media(color_scheme="dark")
-    for path in (f"trainings/{filled.running}", f"models/{filled.candidate}"):
+    for path in (*(f"trainings/{each}" for each in (filled.running, filled.unserved)), f"models/{filled.candidate}"):
         page.goto(f"{base}/admin/{path}")
         result = Axe().run(page)
         assert result.violations_count == 0, f"{path}, dark: {result.generate_report()}"
@@ -178,6 +185,22 @@ def test_a_report_opens_as_a_page_that_can_do_nothing(
     assert report.evaluate("self.origin") == "null"
 
 
+def test_what_a_training_left_is_removed_after_a_second_click(
+    opens: Callable[..., Page], base: str, database: Database, filled: Filled
+) -> None:
+    page = opens()
+    signs_in(page, base, database)
+    folder = Path(filled.trainer.run(filled.failed).folder or "")
+    page.goto(f"{base}/admin/trainings/{filled.failed}")
+    expect(page.get_by_role("button", name="Delete what it left")).to_be_hidden()
+    page.get_by_text("Remove…").click()
+    assert folder.is_dir()
+    page.get_by_role("button", name="Delete what it left").click()
+    expect(page.get_by_text("Removed.")).to_be_visible()
+    expect(page.get_by_text("Remove…")).to_have_count(0)
+    assert not folder.exists()
+
+
 def test_all_of_it_works_without_scripts(
     opens: Callable[..., Page], base: str, database: Database, filled: Filled
 ) -> None:
@@ -192,5 +215,5 @@ def test_all_of_it_works_without_scripts(
     page.get_by_role("link", name="Look again").click()
     page.get_by_role("button", name="Cancel it").click()
     expect(page.get_by_text("Cancelled. What was done so far is kept.")).to_be_visible()
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Do it again").click()
     expect(page.get_by_text("waits", exact=True)).to_be_visible()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +36,31 @@ def broken(folder: Path) -> str:
     with pytest.raises(DatasetBroken) as error:
         read_dataset(folder)
     return str(error.value)
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_what_a_killed_process_left_goes_away_and_what_one_works_at_stays(tmp_path: Path, is_killed: bool) -> None:
+    target, other = tmp_path / "data", tmp_path / ".data-of-others.12345678.partial"
+    other.mkdir()
+    program = (
+        "import time; from pathlib import Path; from finetune.dataset.writing import beside\n"
+        f"with beside(Path({str(target)!r})) as folder:\n"
+        "    (folder / 'examples.jsonl').write_text('half'); print(folder, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        try:
+            assert folder.is_dir()
+            if is_killed:
+                process.kill()
+                process.wait()
+            write(target)
+            assert folder.exists() is not is_killed
+        finally:
+            process.kill()
+    assert other.is_dir()
+    assert read_dataset(target).examples
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

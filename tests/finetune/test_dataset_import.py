@@ -70,6 +70,20 @@ def imports(tmp_path: Path) -> Imports:
     return imported
 
 
+def test_an_import_says_from_which_datasets_its_rows_came(imports: Imports, tmp_path: Path) -> None:
+    first, second = write(tmp_path / "one").digest, write(tmp_path / "two", [make_example(7)]).digest
+    table_alone = imports("question,reference,answer,score\nWhy?,So.,Because.,1\n")
+    assert table_alone.manifest.sources == ()
+    assert run("import", tmp_path / "one", tmp_path / "data", "--output", tmp_path / "three").exit_code == 0
+    third = read_dataset(tmp_path / "three").manifest
+    assert third.sources == (first, table_alone.digest)
+    result = run("import", tmp_path / "two" / "examples.jsonl", tmp_path / "three", "--output", tmp_path / "four")
+    assert result.exit_code == 0, result.output
+    fourth = read_dataset(tmp_path / "four").manifest
+    assert fourth.sources == (second, third.digest, first, table_alone.digest)
+    assert fourth.lineage == (fourth.digest, *fourth.sources)
+
+
 @pytest.fixture
 def refused(tmp_path: Path) -> Callable[..., RowsRefused]:
     """Writes a table and gives the refusal of its rows."""

@@ -84,7 +84,7 @@ def changed(run: Path, tmp_path: Path) -> Path:
 
 def test_a_run_leaves_encoder_head_card_and_manifest(finished: Run, folder: Path) -> None:
     output, metrics = finished
-    names = {"encoder", "head.json", "metrics.json", "card.md", "manifest.json", "report.html"}
+    names = {"encoder", "learnt.safetensors", "head.json", "metrics.json", "card.md", "manifest.json", "report.html"}
     assert {path.name for path in output.iterdir()} == names
     manifest = manifest_of(output)
     assert manifest["metrics"] == json.loads((output / "metrics.json").read_text()) == json.loads(json.dumps(metrics))

@@ -227,6 +227,7 @@ def test_a_dataset_folder_is_known_by_its_digest(tmp_path: Path) -> None:
         tmp_path / "d", questions=[question], examples=[make_explained(question)], producer="tests", filters={}
     )
     course = read_course(tmp_path / "d")
+    assert course.lineage == (course.digest,)
     assert course.digest == manifest.digest
     assert Sources(courses=[course]).dataset_digest == manifest.digest
     assert Sources(samples=few_samples(), courses=[course]).dataset_digest == manifest.digest

@@ -58,10 +58,10 @@ def test_training_writes_a_head_that_the_grader_serves(
 def test_the_folder_describes_itself(trained: tuple[Path, dict[str, Any]]) -> None:
     output, metrics = trained
     manifest = json.loads((output / "manifest.json").read_text(encoding="utf-8"))
-    names = ["card.md", "head.json", "manifest.json", "metrics.json", "report.html"]
+    names = ["card.md", "head.json", "learnt.safetensors", "manifest.json", "metrics.json", "report.html"]
     assert sorted(path.name for path in output.iterdir()) == names
     assert manifest["metrics"] == json.loads((output / "metrics.json").read_text(encoding="utf-8")) == metrics
-    assert set(manifest["files"]) == {"card.md", "head.json", "metrics.json"}
+    assert set(manifest["files"]) == {"card.md", "head.json", "learnt.safetensors", "metrics.json"}
     assert manifest["code_version"] == code_version()
     assert len(manifest["dataset_digest"]) == 64
     assert manifest["files"]["head.json"] == file_sha256(output / "head.json")
@@ -89,7 +89,8 @@ def test_the_same_seed_gives_the_same_bytes(
     samples = [*of_language("en", 5), *of_language("ko", 2)]
     again = train_head(samples, Encoder(tiny_encoder_folder), tmp_path / "again", seed=1)
     assert again == metrics
-    assert (tmp_path / "again" / "head.json").read_bytes() == (output / "head.json").read_bytes()
+    for name in ("head.json", "learnt.safetensors"):
+        assert (tmp_path / "again" / name).read_bytes() == (output / name).read_bytes()
 
 
 def test_too_few_questions_are_refused(tiny_encoder_folder: Path, tmp_path: Path) -> None:

@@ -88,7 +88,15 @@ def served(run: Path, folder: Path) -> Grader:
 
 def test_a_run_leaves_a_model_readings_card_and_manifest(finished: Run) -> None:
     output, metrics = finished
-    names = {"adapter", "reader.safetensors", "head.json", "metrics.json", "card.md", "manifest.json"}
+    names = {
+        "adapter",
+        "reader.safetensors",
+        "learnt.safetensors",
+        "head.json",
+        "metrics.json",
+        "card.md",
+        "manifest.json",
+    }
     assert {path.name for path in output.iterdir()} == names | {"readings.jsonl", "report.html"}
     manifest = manifest_of(output)
     assert manifest["metrics"] == json.loads((output / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
@@ -98,6 +106,7 @@ def test_a_run_leaves_a_model_readings_card_and_manifest(finished: Run) -> None:
         "adapter/adapter_config.json",
         "adapter/adapter_model.safetensors",
         "reader.safetensors",
+        "learnt.safetensors",
         "head.json",
         "metrics.json",
         "card.md",

@@ -16,6 +16,7 @@ from flask import Flask
 from config.settings import Settings
 from lti_tool import create_app
 from lti_tool.admin import asking
+from lti_tool.admin.figure_names import plain_figures
 from lti_tool.admin.loss_curve import HEIGHT, WIDTH, loss_curve
 from lti_tool.admin.training_views import reasons_of
 from lti_tool.db import Database
@@ -191,6 +192,93 @@ def test_a_run_is_cancelled_and_goes_on(admin: Admin, trainer: Trainer, database
     assert "waits" in admin.sends(f"/trainings/{number}/continue").text
     assert trainer.run(number).status == "QUEUED"
     assert trail(database) == ["training-cancelled", "training-continued"]
+
+
+def test_what_an_ended_training_left_is_removed_and_its_line_stays(
+    admin: Admin, trainer: Trainer, database: Database
+) -> None:
+    number = trainer.asks()
+    ended(trainer, number, "FAILED", error="it died")
+    folder = Path(trainer.run(number).folder or "")
+    (folder / "run").mkdir(parents=True)
+    (folder / "run" / "readings.jsonl").write_text(STUDENT_TEXT, encoding="utf-8")
+    assert "cannot go on any more" in admin.opens(f"/trainings/{number}").text
+    page = admin.sends(f"/trainings/{number}/remove")
+    assert "Removed." in page.text
+    assert page.soup.select_one("#remove") is None
+    assert not folder.exists()
+    run = trainer.run(number)
+    assert (run.folder, run.status, run.error) == (None, "FAILED", "it died")
+    assert trail(database) == ["training-removed"]
+    assert "it died" in admin.opens(f"/trainings/{number}").text
+    assert "goes on where it stopped" not in admin.text
+    assert "waits" in admin.sends(f"/trainings/{number}/continue").text
+
+
+@pytest.mark.parametrize("why", ["it waits", "it runs", "its model is kept", "its folder is a model's", "an export"])
+def test_nothing_else_is_removed(
+    admin: Admin, trainer: Trainer, database: Database, settings: Settings, version: str, why: str
+) -> None:
+    number = trainer.asks("EXPORT" if why == "an export" else "GRADER")
+    folder = settings.data_path / "training" / str(number)
+    (folder / "run").mkdir(parents=True)
+    if why == "it runs":
+        trainer.claims()
+    elif why != "it waits":
+        status = "FAILED" if why == "an export" else "FINISHED"
+        ended(trainer, number, status, error="so", version_digest=version if why == "its model is kept" else None)
+    if why == "its folder is a model's":
+        with database.across_tenants() as connection:
+            connection.execute("UPDATE model_versions SET run_folder = %s", (str(folder / "run"),))
+    assert admin.opens(f"/trainings/{number}").soup.select_one("#remove") is None
+    assert "Nothing was changed" in admin.sends(f"/trainings/{number}/remove").text
+    assert (folder / "run").is_dir()
+
+
+def test_a_folder_that_is_a_link_or_elsewhere_is_not_removed(
+    admin: Admin, trainer: Trainer, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    number = trainer.asks()
+    ended(trainer, number, "FAILED", error="it died")
+    folder = settings.data_path / "training" / str(number)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.symlink_to(tmp_path / "elsewhere")
+    admin.sends(f"/trainings/{number}/remove")
+    with trainer.database.across_tenants() as connection:
+        connection.execute("UPDATE training_runs SET folder = %s", (str(tmp_path / "elsewhere"),))
+    admin.sends(f"/trainings/{number}/remove")
+    assert (tmp_path / "elsewhere").is_dir()
+    assert trainer.run(number).folder is not None
+    admin.sends("/trainings/999/remove", 404)
+
+
+def test_a_run_that_no_worker_takes_says_how_to_start_one(admin: Admin, trainer: Trainer) -> None:
+    number = trainer.asks()
+    assert "mlquiz worker --queue train" not in admin.opens(f"/trainings/{number}").text
+    has_waited(trainer, number)
+    for path in (f"/trainings/{number}", f"/trainings/{number}/now"):
+        admin.opens(path)
+        assert "mlquiz worker --queue train" in str(admin.soup)
+        assert "as soon as nothing else" not in str(admin.soup)
+
+
+@pytest.mark.parametrize("other", ["runs", "has just ended"])
+def test_a_run_that_waits_for_another_one_lacks_no_worker(admin: Admin, trainer: Trainer, other: str) -> None:
+    first, number = trainer.asks(), trainer.asks("EXPLAINER")
+    if other == "runs":
+        trainer.claims()
+    else:
+        ended(trainer, first)
+    has_waited(trainer, number)
+    assert "mlquiz worker --queue train" not in admin.opens(f"/trainings/{number}").text
+
+
+def has_waited(trainer: Trainer, number: int) -> None:
+    with trainer.database.across_tenants() as connection:
+        connection.execute(
+            "UPDATE training_runs SET queued_at = queued_at - interval '1 minute' WHERE id = %s", (number,)
+        )
 
 
 def test_what_somebody_else_decided_first_stays(admin: Admin, trainer: Trainer, database: Database) -> None:
@@ -395,8 +483,9 @@ def test_what_serves_and_what_could_are_listed(
 
 def test_a_model_is_shown_with_its_data_its_card_and_who_added_it(admin: Admin, version: str) -> None:
     page = admin.opens(f"/models/{version}")
-    for words in (version, "ada", "d" * 16, "# Card one", "own/all/mse"):
+    for words in (version, "ada", "d" * 16, "# Card one", "mean squared error all answers"):
         assert words in page.text, words
+    assert "own/all" not in page.text
 
 
 def test_a_model_is_compared_with_the_one_in_charge(
@@ -405,10 +494,36 @@ def test_a_model_is_compared_with_the_one_in_charge(
     better = {"own": {"all": {"mse": 0.04, "mae": 0.1}}}
     other = added(database, settings, tmp_path / "two", metrics=better)
     serves(database, settings, version)
-    row = admin.opens(f"/models/{other}").soup.find("th", string="own/all/mse")
-    assert row is not None
+    rows = admin.opens(f"/models/{other}").soup.select("section[aria-labelledby=figures] tbody th")
+    row = next(each for each in rows if "mean squared error" in each.get_text())
     assert row.parent is not None
     assert [cell.get_text()[-7:].strip() for cell in row.parent.find_all("td")] == ["0.0400", "0.0500", "-0.0100"]
+
+
+def test_figures_have_plain_names_and_what_has_none_is_left_to_the_command(app: Flask) -> None:
+    paths = (
+        *("baseline/cosine/figures/mse", "baseline/difference/probability_worse", "own/made_up/same_junk/mean"),
+        *("own/by_language/ko/mae", "own/by_source/spring/count", "own/all/mse", "portable/all/mse", "reader/all/mse"),
+        *("figures/mse", "figures/pearson_r", "seeds/mse/mean", "loss", "seconds", "own/by_kind/dont_know/mae"),
+        *("test/adapter/share", "test/adapter/problems/too long", "cases/train", "left_out/too long"),
+    )
+    with app.test_request_context():
+        found = [(each.path, each.name, each.of, each.is_count) for each in plain_figures(paths)]
+    assert found == [
+        ("figures/mse", "mean squared error", "all answers", False),
+        ("figures/pearson_r", "correlation", "all answers", False),
+        ("own/by_language/ko/mae", "mean error", "answers in Korean", False),
+        ("own/by_source/spring/count", "number of answers", "answers of “spring”", True),
+        ("test/adapter/share", "texts that pass", "texts of this model", False),
+        ("baseline/cosine/figures/mse", "mean squared error", "the plainest grader, to compare with", False),
+        (
+            "baseline/difference/probability_worse",
+            "probability of being worse",
+            "this model minus the plainest grader",
+            False,
+        ),
+        ("cases/train", "number of answers", "learnt from", True),
+    ]
 
 
 def test_promoting_asks_for_a_judging_once(admin: Admin, database: Database, version: str, dataset: str) -> None:

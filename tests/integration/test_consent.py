@@ -200,6 +200,31 @@ def test_where_the_whole_course_is_used_a_student_is_told_and_can_be_left_out(co
     assert "are not used to improve" in says(page, "NO").text
 
 
+def test_a_silent_student_reads_from_when_on_answers_are_used_and_again_in_each_attempt(asking: Course) -> None:
+    asking.learner().get("quiz")
+    allows(asking, "YES_COURSE")
+    page = asking.learner().get("quiz")
+    assert "Of your attempts, only those begun since this was set (" in page.text
+    answering = page.submit("#begin-form")
+    assert "Your institution uses the answers of this course to improve the models." in answering.text
+    says(answering.follow("Use of your answers"), "NO")
+    assert choice_of(asking) == "NO"
+
+
+def test_who_said_yes_is_told_of_no_moment(asking: Course) -> None:
+    says(asking.learner().get("quiz"), "YES")
+    allows(asking, "YES_COURSE")
+    assert "only those begun since" not in asking.learner().get("quiz").text
+
+
+def test_the_instructor_reads_what_becomes_of_students_who_said_nothing(course: Course) -> None:
+    course.has_quiz()
+    told = "Of those who said nothing"
+    assert told not in allows(course, "YES_COURSE").text
+    assert told in allows(course, "ASK_STUDENTS").text
+    assert told in allows(course, "YES_COURSE").text
+
+
 def test_a_yes_can_be_taken_back_where_the_course_no_longer_asks(asking: Course) -> None:
     says(asking.learner().get("quiz"), "YES")
     allows(asking, "NO")

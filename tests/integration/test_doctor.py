@@ -8,8 +8,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from config import Settings, load_settings
+from lti_tool.db import Database
 from lti_tool.doctor import Finding, examine
 from lti_tool.embedded.valkey import EmbeddedValkey
+from lti_tool.training.store import add_run
 
 
 @pytest.fixture
@@ -42,6 +44,16 @@ def test_a_healthy_tool_has_no_complaint(healthy: dict[str, object]) -> None:
     assert set(found) >= {"PostgreSQL", "schema", "broker", "S-BERT encoder", "explainer", "secret key", "data folder"}
 
 
+def test_a_training_that_no_worker_takes_is_named(healthy: dict[str, object], database: Database) -> None:
+    with database.across_tenants() as connection:
+        number = add_run(connection, "GRADER", by="ada")
+        connection.execute("UPDATE training_runs SET queued_at = queued_at - interval '1 minute'")
+    found = findings(load_settings(**healthy))["trainings"]
+    assert not found.ok
+    assert f"run {number} waits" in found.detail
+    assert "mlquiz worker --queue train" in found.advice
+
+
 @pytest.mark.parametrize(
     ("change", "part", "advice"),
     [
@@ -61,7 +73,9 @@ def test_a_broken_part_is_named_with_advice(
     assert found[part].detail
     assert advice in found[part].advice
     others = {name for name, finding in found.items() if not finding.ok} - {part}
-    assert others <= {"schema", "database role", "model versions"}, "one broken part must not drag others along"
+    assert others <= {"schema", "database role", "model versions", "trainings"}, (
+        "one broken part must not drag others along"
+    )
 
 
 def test_an_outdated_schema_is_named(healthy: dict[str, object], empty_database_url: str) -> None:

@@ -279,6 +279,47 @@ def test_course_and_student_decide_together(
     assert not (tmp_path / "out").exists()
 
 
+def test_who_was_asked_and_said_nothing_is_in_only_with_what_they_began_after_the_courses_yes(
+    open_course: Course, tmp_path: Path
+) -> None:
+    allows(open_course, "ASK_STUDENTS")
+    answers(open_course, "While it asked.")
+    answers(open_course, "Of one who said yes.", "carl-gauss")
+    chooses(open_course, "carl-gauss", "YES")
+    begun = open_course.learner("emmy-noether")
+    page = begun.post("attempts", {"csrf_token": begun.token()})
+    allows(open_course, "YES_COURSE")
+    name = str(page.soup.select("textarea")[0]["name"])
+    page.submit("#answers-form", {name: "Begun before.", "then": "hand-in"}).submit("#hand-in-form")
+    open_course.grades(begun)
+    result = export(open_course, tmp_path / "at once")
+    assert texts(read_dataset(tmp_path / "at once")) == ["Of one who said yes."]
+    assert result.tally.student_did_not_agree == 2
+    answers(open_course, "After the yes.")
+    assert texts(exported(open_course, tmp_path / "later")) == ["After the yes.", "Of one who said yes."]
+    chooses(open_course, "ada-lovelace", "NO")
+    assert texts(exported(open_course, tmp_path / "refused")) == ["Of one who said yes."]
+
+
+def test_a_no_between_question_and_yes_makes_no_consent_of_silence(open_course: Course, tmp_path: Path) -> None:
+    answers(open_course, "Before it asked.")
+    for use in ("ASK_STUDENTS", "NO", "YES_COURSE"):
+        allows(open_course, use)
+    with pytest.raises(NothingToExport, match="1 of students who did not agree"):
+        export(open_course, tmp_path / "out")
+
+
+def test_an_attempt_opened_again_after_the_yes_holds_words_of_before(open_course: Course, tmp_path: Path) -> None:
+    allows(open_course, "ASK_STUDENTS")
+    answers(open_course, "The first.")
+    first = latest_attempt(open_course)
+    allows(open_course, "YES_COURSE")
+    answers(open_course, "The second.")
+    changes(open_course, f"UPDATE attempts SET reopened_from = {first} WHERE id <> {first}")
+    with pytest.raises(NothingToExport):
+        export(open_course, tmp_path / "out")
+
+
 def test_who_takes_the_yes_back_is_not_in_the_next_export(open_course: Course, tmp_path: Path) -> None:
     allows(open_course, "ASK_STUDENTS")
     for sub, text in (("ada-lovelace", "The first."), ("carl-gauss", "The second.")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from click.testing import CliRunner, Result
 
 from config import Settings
 from finetune.dataset import read_dataset
+from finetune.dataset_cli import dataset
+from finetune.grader_command import training_data
 from lti_tool.cli.dataset_export import dataset_export
 from lti_tool.cli.output import Commands
 from lti_tool.cli.students import student
@@ -122,6 +125,17 @@ def test_the_operator_sees_a_students_choices_and_withdraws_them(open_course: Co
     assert by == "operator"
 
 
+def test_the_operator_sees_from_when_on_a_silent_students_attempts_are_used(open_course: Course, run) -> None:
+    allows(open_course, "ASK_STUDENTS")
+    assert "not used (course: ASK_STUDENTS, student: not said)" in run("student", "consent", *of(open_course)).stdout
+    allows(open_course, "YES_COURSE")
+    assert re.search(
+        r"attempts begun since 20[\d-]+ [\d:]+ UTC used", run("student", "consent", *of(open_course)).stdout
+    )
+    (choice,) = json.loads(run("student", "consent", *of(open_course), "--json").stdout)
+    assert (choice["is_used"], choice["used_since"] is None) == (True, False)
+
+
 def test_a_student_that_the_platform_does_not_have_is_named(open_course: Course, run) -> None:
     for command in (("consent",), ("erase", "--yes")):
         result = run("student", *command, *of(open_course, "nobody"))
@@ -225,6 +239,45 @@ def test_an_erasure_names_the_datasets_and_the_models_that_learnt_from_them(
     assert "0 answers erased" in again
     assert f"dataset {digest} of" in again
     assert "grader aaaaaaaaaaaaaaaa (current) was trained with dataset" in again
+
+
+def test_an_erasure_follows_an_export_through_imports_to_folders_models_and_trainings(
+    open_course: Course, run, owner_url: str, tmp_path: Path
+) -> None:
+    first = export(open_course, tmp_path / "with", ALL).manifest.digest
+    again, other = tmp_path / "data" / "datasets" / "again", tmp_path / "data" / "datasets" / "other"
+    _is_imported(tmp_path / "with", tmp_path / "between", "Mended once.")
+    _is_imported(tmp_path / "between", again, "Mended twice.")
+    (tmp_path / "own.csv").write_text("question,reference,answer,score\nWhy?,So.,Because.,1\n", encoding="utf-8")
+    assert CliRunner().invoke(dataset, ["import", str(tmp_path / "own.csv"), "--output", str(other)]).exit_code == 0
+    last, unrelated = read_dataset(again).digest, read_dataset(other).digest
+    assert len({first, last, unrelated}) == 3
+    with psycopg.connect(owner_url) as connection:
+        _has_models(connection, "+".join(training_data([again], [], bank="none").datasets))
+        connection.execute(
+            "INSERT INTO training_runs (kind, dataset_digest, created_by, folder)"
+            " VALUES ('GRADER', %s, 'root', '/training/7'), ('GRADER', %s, 'root', '/training/8')",
+            (last, unrelated),
+        )
+    facts = json.loads(run("student", "erase", *of(open_course), "--yes", "--json").stdout)
+    assert [each["digest"] for each in facts["datasets"]] == [first]
+    assert [(each["digest"], each["folder"]) for each in facts["derived"]] == [(last, str(again))]
+    assert [each["digest"] for each in facts["models"]] == ["aaaaaaaaaaaaaaaa"]
+    assert facts["run_folders"] == ["/runs/1", "/training/7"]
+    said = run("student", "erase", *of(open_course), "--yes").stdout.replace("\n", " ")
+    assert f"{again} (dataset {last}) was imported from such a dataset" in said
+
+
+def _is_imported(source: Path, target: Path, answer: str) -> None:
+    """A copy of a dataset in which somebody changed an answer."""
+    changed = source.with_name(f"{source.name}-changed")
+    shutil.copytree(source, changed)
+    text = (changed / "examples.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    lines[0]["answer"] = answer
+    (changed / "examples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    result = CliRunner().invoke(dataset, ["import", str(changed / "examples.jsonl"), "--output", str(target)])
+    assert result.exit_code == 0, result.output
 
 
 def test_an_erasure_names_a_model_of_however_many_datasets(

@@ -50,6 +50,10 @@ def scrub(text: str, *, own: str | None = "Ada Lovelace", question: str = "") ->
         ("Max told me", "⟨name⟩ told me"),
         ("Jose Garcia and José García", "⟨name⟩ and ⟨name⟩"),
         ("nguyen says", "⟨name⟩ says"),
+        ("by MinjunKim", "by ⟨name⟩"),
+        ("KimMinjun이 썼다", "⟨name⟩이 썼다"),
+        ("minjun_kim and Grace_Hopper", "⟨name⟩ and ⟨name⟩"),
+        ("adalovelace, GraceHopper", "⟨name⟩, ⟨name⟩"),
     ],
 )
 def test_names_are_taken_out_as_words_in_any_case(text: str, scrubbed: str) -> None:
@@ -65,6 +69,7 @@ def test_names_are_taken_out_as_words_in_any_case(text: str, scrubbed: str) -> N
         "지수 함수의 지수",
         "A lion",
         "metadata",
+        "MaxPooling, WillMaxOut, GraceHopperite",
     ],
 )
 def test_ordinary_words_that_are_parts_of_names_stay(text: str) -> None:
@@ -103,6 +108,24 @@ def test_mail_addresses_are_taken_out(mail: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "mail",
+    [
+        "kim(at)x.com",
+        "kim (at) x.com",
+        "kim [at] x dot com",
+        "kim[at]mail[dot]example[dot]ac[dot]kr",
+        "m.kim at example dot edu",
+        "kim 골뱅이 naver.com",
+        "kim골뱅이naver 점 com",
+        "kim@163.com",
+    ],
+)
+def test_mail_addresses_that_are_spelt_out_are_taken_out(mail: str) -> None:
+    assert scrub(f"me: {mail}, please") == "me: ⟨mail⟩, please"
+    assert scrub(f"제 메일은 {mail}입니다").startswith("제 메일은 ⟨mail⟩")
+
+
+@pytest.mark.parametrize(
     "phone",
     [
         "010-1234-5678",
@@ -137,6 +160,16 @@ def test_phone_numbers_are_taken_out(phone: str) -> None:
         "https://x.edu/~ada/p.html",
         "http://x.org/users/ada",
         "https://x.org/?user=ada",
+        "www.x.com/~kim",
+        "x.edu/~kim/p.html",
+        "github.com/kim",
+        "github.com/kim/dropout-notes",
+        "www.linkedin.com/in/kim",
+        "linkedin.com/in/kim",
+        "velog.io/@kim",
+        "m.facebook.com/kim",
+        "cs.example.ac.kr/people/kim",
+        "github.com/pytorch-kim",
         "user-grace",
         "USER-GRACE",
     ],
@@ -156,6 +189,16 @@ def test_numbers_of_people_and_their_pages_are_taken_out(number: str) -> None:
         ("학번2023-12345이고", "학번⟨id⟩이고"),
         ("900101-1234567입니다", "⟨id⟩입니다"),
         ("user-grace는 안다", "⟨id⟩는 안다"),
+        ("학번 123456", "학번 ⟨id⟩"),
+        ("학번은 123456입니다", "학번은 ⟨id⟩입니다"),
+        ("제학번:a12345이고", "제학번:⟨id⟩이고"),
+        ("123456이 제 학번입니다", "⟨id⟩이 제 학번입니다"),
+        ("123456(학번)", "⟨id⟩(학번)"),
+        ("student no. 123456", "student no. ⟨id⟩"),
+        ("My student number is 123456.", "My student number is ⟨id⟩."),
+        ("Student ID: s12345", "Student ID: ⟨id⟩"),
+        ("123456 is my student number", "⟨id⟩ is my student number"),
+        ("github.com/kim에 있다", "⟨id⟩ 있다"),
         ("매개변수는 25000000개", "매개변수는 25000000개"),
     ],
 )
@@ -176,6 +219,21 @@ def test_particles_stand_directly_beside_a_number(text: str, scrubbed: str) -> N
         "(0.8, 0.9) and [1, 2, 3]",
         "https://en.wikipedia.org/wiki/Dropout",
         "x @ y, the @property",
+        "f1@k, recall@10, precision@k.But hit@10.The rest",
+        "mAP@0.5 and mAP@0.5:0.95, AP@0.75입니다",
+        "ndcg@10 = 0.41, pass@1 of 65536 samples",
+        "scikit-learn.org and scikit-learn.org/stable/modules/svm.html",
+        "pytorch.org/docs/stable/nn.html, arxiv.org/abs/1706.03762",
+        "github.com/pytorch/pytorch and https://github.com/scikit-learn/scikit-learn",
+        "torch.nn.functional.relu(x)/in/out, np.dot(a, b), sklearn.metrics/users",
+        "the gradient at x dot product y, evaluated (at) x.grad",
+        "look at the dot product at layer 3",
+        "a batch of 100000, 123456 weights, vocab 50257, seed 123456",
+        "The student network has 123456 parameters, the teacher 654321",
+        "학생 모델은 123456개의 매개변수, 2019학번",
+        "distil 100000 student numbers",
+        "tokens like [CLS] at position 0 (at most 512)",
+        "loss ~ 0.5, y ~ N(0, 1), H0: x.mean()/~5",
     ],
 )
 def test_quantities_and_formulas_stay(text: str) -> None:
@@ -198,5 +256,8 @@ def test_a_name_that_is_a_pattern_is_only_letters() -> None:
 
 
 def test_long_texts_with_nothing_but_digits_or_letters_take_linear_time() -> None:
-    for piece in ("1", "a", "@", "a.", "0 ", "가", "+1 ", "http://", "user="):
+    for piece in (
+        *("1", "a", "@", "a.", "0 ", "가", "+1 ", "http://", "user="),
+        *("a at ", "a(at)", "a dot ", "com/", "a.com/", "github.com/", "학번 ", "student no ", "MinjunKim", "a_"),
+    ):
         scrub(piece * (100_000 // len(piece)))

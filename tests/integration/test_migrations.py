@@ -104,6 +104,7 @@ def test_each_migration_runs_on_the_data_of_the_one_before_and_keeps_it(empty_da
             " ORDER BY status"
         ).fetchall()
         answers = connection.execute("SELECT answer FROM submissions ORDER BY id").fetchall()
+        have_asked = connection.execute("SELECT DISTINCT has_asked FROM contexts").fetchall()
         asked = connection.execute("SELECT DISTINCT versions FROM rewordings WHERE outcome = 'SERVED'").fetchall()
     assert [(status, int(points), int(maximum), stuck) for status, points, maximum, stuck in totals] == [
         ("GRADED", 1, 6, 0),
@@ -111,4 +112,5 @@ def test_each_migration_runs_on_the_data_of_the_one_before_and_keeps_it(empty_da
         ("SUBMITTED", 0, 6, 1),
     ]
     assert [answer for (answer,) in answers] == ["An answer, 답, 🙂", "Waits", "Waits", "Half a sen"]
+    assert have_asked == [(True,)], "courses that asked their students are known afterwards"
     assert asked == [({"explainer": "x"},)], "the explainers of texts that were taken are known afterwards"

@@ -13,10 +13,18 @@ import torch
 from config import Settings
 from finetune.behaviour import cases as behaviour
 from finetune.behaviour.case import Case
-from finetune.dataset import DatasetKeyPoint, DatasetQuestion, Example, write_dataset
+from finetune.dataset import (
+    DatasetKeyPoint,
+    DatasetQuestion,
+    Example,
+    graded_questions,
+    read_dataset,
+    write_dataset,
+)
 from finetune.evaluation import evaluate_explainer
 from finetune.graded_answer import GradedAnswer
 from finetune.graded_questions import GradedQuestion
+from finetune.learnt_answers import write_learnt
 from grading.domain import Question
 from grading.explanation.feedback import Feedback
 from grading.explanation.template import template_text
@@ -178,6 +186,39 @@ def test_a_candidate_that_learnt_from_a_test_part_cannot_be_judged_by_one(judge:
     )
     assert not judgement.ok
     assert "trained with --part all" in judgement.reasons[0]
+
+
+def has_learnt(run: Path, questions: list[GradedQuestion]) -> Path:
+    """A run that learnt these answers, as one on a table does."""
+    write_learnt(run, questions, key="d" * 64)
+    return resealed(run)
+
+
+@pytest.mark.usefixtures("small_suite")
+@pytest.mark.parametrize("knows", ["candidate", "current"])
+def test_answers_that_either_grader_has_learnt_are_left_out(judge: Judge, knows: str) -> None:
+    data = write_samples(judge.folder / "dataset", count=6)
+    test_part = graded_questions(read_dataset(data), part={"test"})
+    one = judge.adds(has_learnt(make_run(judge.folder / "one"), test_part[:2]))
+    other = judge.adds(make_run(judge.folder / "other", "two"))
+    pair = (one, other) if knows == "candidate" else (other, one)
+    judgement = EvaluationGate(judge.settings, data)(*pair)
+    assert judgement.ok, judgement.reasons
+    assert judgement.findings["learnt_left_out"] == sum(len(each.answers) for each in test_part[:2])
+    assert judgement.findings["questions"] == 4
+
+
+@pytest.mark.usefixtures("small_suite")
+def test_a_candidate_that_has_learnt_the_test_part_is_refused_and_the_reason_says_so(judge: Judge) -> None:
+    data = write_samples(judge.folder / "dataset")
+    test_part = graded_questions(read_dataset(data), part={"test"})
+    all_of_it = judge.adds(has_learnt(make_run(judge.folder / "one"), test_part))
+    most_of_it = judge.adds(has_learnt(make_run(judge.folder / "two", "two"), test_part[:2]))
+    for candidate, reasons in ((all_of_it, "and nothing else is there"), (most_of_it, "at least 4 questions")):
+        judgement = EvaluationGate(judge.settings, data)(candidate, None)
+        assert not judgement.ok
+        assert any(reasons in reason for reason in judgement.reasons)
+        assert any("were left out, as the candidate" in reason for reason in judgement.reasons)
 
 
 def test_a_candidate_whose_folder_is_away_cannot_be_judged(judge: Judge) -> None:

@@ -10,13 +10,15 @@ import pytest
 
 from config.settings import Settings
 from lti_tool.db import Database
+from lti_tool.exports.exporting import export_dataset
+from lti_tool.exports.selection import Filters
 from lti_tool.models.folders import remove_folder
 from lti_tool.models.store import current_digest, get_version
 from lti_tool.submissions import views
 from lti_tool.training import tasks
 from lti_tool.training.processes import is_alive
-from lti_tool.training.runs import LOG, OUTPUT
-from lti_tool.training.store import RunKind, TrainingRun
+from lti_tool.training.runs import LOG, OUTPUT, export_folder
+from lti_tool.training.store import RunKind, TrainingRun, queue_again
 from tests.course_actors import Course, make_question
 from tests.integration.test_export_answers import allows, answers
 from tests.training_actors import BY, STUDENT_TEXT, Trainer, make_dataset
@@ -101,6 +103,54 @@ def test_an_export_is_written_and_then_checked(
     assert (checked.kind, checked.dataset_digest) == ("CHECK", exported.dataset_digest)
     assert checked.status == "FINISHED"
     assert STUDENT_TEXT not in str(checked.result)
+
+
+def test_an_export_that_is_in_place_already_is_finished_when_it_goes_on(
+    trainer: Trainer, course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: None)
+    course.has_quiz(make_question())
+    allows(course, "YES_COURSE")
+    answers(course, "Ada Lovelace says: units are switched off.")
+    first = done(trainer, "EXPORT", settings={"courses": [], "all_scores": True})
+    tasks.tend(trainer.database, trainer.settings)
+    trainer.waits_for_end(first.id + 1)
+    # As where the process beside it died before it could write that down.
+    with trainer.database.across_tenants() as connection:
+        connection.execute(
+            "UPDATE training_runs SET status = 'FAILED', error = 'died', result = '{}', dataset_digest = NULL"
+            " WHERE id = %s",
+            (first.id,),
+        )
+        queue_again(connection, first.id)
+    tasks.tend(trainer.database, trainer.settings)
+    again = trainer.waits_for_end(first.id)
+    assert (again.status, again.error) == ("FINISHED", None)
+    assert (again.dataset_digest, again.result) == (first.dataset_digest, first.result)
+    assert trainer.run(first.id + 2).kind == "CHECK"
+
+
+@pytest.mark.parametrize("fault", ["changed", "of an earlier database"])
+def test_a_folder_that_is_not_this_exports_is_not_taken_for_it(
+    trainer: Trainer, course: Course, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: None)
+    course.has_quiz(make_question())
+    allows(course, "YES_COURSE")
+    answers(course, "Units are switched off.")
+    number = trainer.asks("EXPORT", settings={"courses": [], "all_scores": True})
+    folder = export_folder(trainer.run(number), trainer.settings)
+    exported = export_dataset(trainer.database, folder, Filters(all_scores=True))
+    if fault == "changed":
+        (folder / "examples.jsonl").write_text("", encoding="utf-8")
+    else:
+        with trainer.database.across_tenants() as connection:
+            connection.execute("UPDATE dataset_exports SET exported_at = exported_at - interval '1 day'")
+    tasks.tend(trainer.database, trainer.settings)
+    failed = trainer.waits_for_end(number)
+    assert failed.status == "FAILED"
+    assert "there already" in (failed.error or "")
+    assert failed.dataset_digest != exported.manifest.digest
 
 
 def test_an_export_of_nothing_says_why(trainer: Trainer) -> None:
