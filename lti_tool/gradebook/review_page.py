@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from grading import domain
+from grading.errors import QuestionUnusable
 from lti_tool.gradebook.decision_forms import TypedScore
 from lti_tool.gradebook.history import GradeRecord
 from lti_tool.gradebook.overview import OverviewRow
 from lti_tool.gradebook.standing import Reopening
+from lti_tool.questions.store import Question, Quiz
 from lti_tool.submissions.results import QuestionResult
 from lti_tool.submissions.store import Attempt
 
@@ -93,6 +96,17 @@ class Review:
         """The grades of a question, the one that counts first."""
         return self.history.get(result.question_id, ())
 
+    def parts_of(self, result: QuestionResult, question: Question, quiz: Quiz) -> tuple[str, ...]:
+        """The parts of the model answer that the verdicts of a question without key points are about.
+
+        None where that is not certain: the score was put back, or the quiz was changed since it was given.
+        """
+        records = self.records_of(result)
+        if question.key_points or result.grade_source != "MODEL" or records[0].created_at < quiz.updated_at:
+            return ()
+        parts = _parts_of_model_answer(question, quiz.language)
+        return parts if len(parts) == len(result.verdicts) else ()
+
     def typed_of(self, result: QuestionResult) -> TypedScore:
         """The form of a question's score: as it was typed, or as it stands. It knows the grade that is shown now."""
         typed = self.refill.typed
@@ -108,3 +122,13 @@ class Review:
 def list_waiting(rows: Sequence[OverviewRow]) -> list[OverviewRow]:
     """Those of the rows that wait for an instructor: for approval, or with their explanation alone."""
     return [row for row in rows if row.is_waiting or row.holds_explanation]
+
+
+def _parts_of_model_answer(question: Question, language: str) -> tuple[str, ...]:
+    from grading.keypoints import key_points_of  # brings numpy, which no other page of the web process needs
+
+    asked = domain.Question(prompt=question.prompt, model_answers=question.model_answers, language=language)
+    try:
+        return tuple(point.text for point in key_points_of(asked))
+    except QuestionUnusable:
+        return ()
