@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from grading import domain
 from grading.errors import QuestionUnusable
-from lti_tool.gradebook.decision_forms import TypedScore
+from lti_tool.gradebook.decision_forms import TypedScore, has_machine_words
 from lti_tool.gradebook.history import GradeRecord
 from lti_tool.gradebook.overview import OverviewRow
 from lti_tool.gradebook.standing import Reopening
@@ -113,6 +113,10 @@ class Review:
         if self.refill.form == f"score-{result.question_id}" and isinstance(typed, TypedScore):
             return replace(typed, seen_grade=str(result.grade_id or ""))
         return TypedScore.from_result(result)
+
+    def has_machine_words(self, result: QuestionResult) -> bool:
+        """A machine wrote what the student reads beside this answer."""
+        return has_machine_words(result)
 
     def faults_of(self, form: str) -> Mapping[str, str]:
         """A sentence a field of this form; none if it was not the one that was sent."""
