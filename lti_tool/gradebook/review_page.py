@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from grading import domain
 from grading.errors import QuestionUnusable
 from lti_tool.gradebook.decision_forms import TypedScore, has_machine_words
+from lti_tool.gradebook.doubts import AnswerDoubt
 from lti_tool.gradebook.history import GradeRecord
-from lti_tool.gradebook.overview import OverviewRow
+from lti_tool.gradebook.overview import Overview, OverviewRow
+from lti_tool.gradebook.review_queue import Choice
 from lti_tool.gradebook.standing import Reopening
 from lti_tool.questions.store import Question, Quiz
 from lti_tool.submissions.results import QuestionResult
@@ -35,8 +37,9 @@ class Refill:
 class Review:
     """What the page says about an attempt besides its answers. ``row`` is its row in the table of attempts.
 
-    ``previous`` and ``following`` are its neighbours there; ``next_waiting`` is the next one that waits for an
-    instructor, of ``waiting_count`` in all.
+    ``previous`` and ``following`` are its neighbours among those that the address asks for, of which it is the
+    ``place``th (``None``: it is not, or not any more) of ``place_count``; ``next_waiting`` is the next one that waits
+    for an instructor, of ``waiting_count`` in all.
     """
 
     attempt: Attempt
@@ -45,6 +48,9 @@ class Review:
     reopening: Reopening | None
     reopened: OverviewRow | None
     refill: Refill
+    choice: Choice
+    place: int | None
+    place_count: int
     previous: OverviewRow | None
     following: OverviewRow | None
     next_waiting: OverviewRow | None
@@ -54,26 +60,32 @@ class Review:
     def of(
         cls,
         attempt: Attempt,
-        rows: Sequence[OverviewRow],
+        attempts: Overview,
         *,
         history: Mapping[int, Sequence[GradeRecord]],
         reopening: Reopening | None,
         refill: Refill,
     ) -> Review:
-        """Of an attempt among ``rows``, which are all of its placement."""
-        shown = [row for row in rows if row.status != "OPEN" or row.attempt_id == attempt.id]
-        place = next(place for place, row in enumerate(shown) if row.attempt_id == attempt.id)
-        waiting = list_waiting(shown)
+        """Of an attempt among all of its placement, in their order."""
+        rows = [row for row in attempts.ordered if row.status != "OPEN" or row.attempt_id == attempt.id]
+        here = next(here for here, row in enumerate(rows) if row.attempt_id == attempt.id)
+        before = [row for row in rows[:here] if attempts.shows(row)]
+        after = [row for row in rows[here + 1 :] if attempts.shows(row)]
+        is_shown = attempts.shows(rows[here])
+        waiting = list_waiting(rows)
         return cls(
             attempt=attempt,
-            row=shown[place],
+            row=rows[here],
             history=history,
             reopening=reopening,
-            reopened=next((row for row in rows if row.attempt_id == attempt.reopened_from), None),
+            reopened=next((row for row in attempts.all_rows if row.attempt_id == attempt.reopened_from), None),
             refill=refill,
-            previous=shown[place - 1] if place else None,
-            following=shown[place + 1] if place + 1 < len(shown) else None,
-            next_waiting=next((row for row in (*shown[place + 1 :], *shown[:place]) if row in waiting), None),
+            choice=attempts.choice,
+            place=len(before) + 1 if is_shown else None,
+            place_count=len(before) + is_shown + len(after),
+            previous=before[-1] if before else None,
+            following=after[0] if after else None,
+            next_waiting=next((row for row in (*rows[here + 1 :], *rows[:here]) if row in waiting), None),
             waiting_count=len(waiting),
         )
 
@@ -95,6 +107,10 @@ class Review:
     def records_of(self, result: QuestionResult) -> Sequence[GradeRecord]:
         """The grades of a question, the one that counts first."""
         return self.history.get(result.question_id, ())
+
+    def doubt_of(self, result: QuestionResult) -> AnswerDoubt | None:
+        """How far the score of a question can be trusted; ``None`` where it was left unanswered."""
+        return next((answer for answer in self.row.answers if answer.question_id == result.question_id), None)
 
     def parts_of(self, result: QuestionResult, question: Question, quiz: Quiz) -> tuple[str, ...]:
         """The parts of the model answer that the verdicts of a question without key points are about.

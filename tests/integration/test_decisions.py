@@ -201,7 +201,7 @@ def test_the_machines_words_stay_only_where_they_can_be_right(
     desk: Desk, points: str, choice: str, source: str, text: str
 ) -> None:
     attempt_id = desk.is_graded(fraction=0.5)
-    fields = {"comment": choice} if choice else {}
+    fields: dict[str, Any] = {"comment": choice} if choice else {}
     assert desk.scores(attempt_id, points, **fields).status == 200
     assert text_for_the_student(desk) == (source, text)
     page = desk.course.learner().get("quiz")
