@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from grading import domain
 from grading.errors import QuestionUnusable
 from lti_tool.gradebook.decision_forms import TypedScore, has_machine_words
 from lti_tool.gradebook.doubts import AnswerDoubt
@@ -14,7 +13,7 @@ from lti_tool.gradebook.history import GradeRecord
 from lti_tool.gradebook.overview import Overview, OverviewRow
 from lti_tool.gradebook.review_queue import Choice
 from lti_tool.gradebook.standing import Reopening
-from lti_tool.questions.store import Question, Quiz
+from lti_tool.questions.store import Question, Quiz, grading_question
 from lti_tool.submissions.results import QuestionResult
 from lti_tool.submissions.store import Attempt
 
@@ -120,7 +119,7 @@ class Review:
         records = self.records_of(result)
         if question.key_points or result.grade_source != "MODEL" or records[0].created_at < quiz.updated_at:
             return ()
-        parts = _parts_of_model_answer(question, quiz.language)
+        parts = _parts_of_model_answer(question, quiz)
         return parts if len(parts) == len(result.verdicts) else ()
 
     def typed_of(self, result: QuestionResult) -> TypedScore:
@@ -144,11 +143,10 @@ def list_waiting(rows: Sequence[OverviewRow]) -> list[OverviewRow]:
     return [row for row in rows if row.is_waiting or row.holds_explanation]
 
 
-def _parts_of_model_answer(question: Question, language: str) -> tuple[str, ...]:
-    from grading.keypoints import key_points_of  # brings numpy, which no other page of the web process needs
+def _parts_of_model_answer(question: Question, quiz: Quiz) -> tuple[str, ...]:
+    from grading.keypoints import key_points_of  # brings numpy, which few pages of the web process need
 
-    asked = domain.Question(prompt=question.prompt, model_answers=question.model_answers, language=language)
     try:
-        return tuple(point.text for point in key_points_of(asked))
+        return tuple(point.text for point in key_points_of(grading_question(question, quiz)))
     except QuestionUnusable:
         return ()

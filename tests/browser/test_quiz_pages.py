@@ -22,8 +22,10 @@ from lti_tool import create_app
 from lti_tool.gradebook import decision_views, regrade_views
 from lti_tool.launch.access import SESSION_COOKIE
 from lti_tool.questions.bank import find_samples, question_from_sample
+from lti_tool.questions.trials import record_assessment
+from lti_tool.questions.views import trial_views
 from lti_tool.submissions import closing, views
-from tests.course_actors import Course, Person
+from tests.course_actors import Course, Person, make_assessment
 
 Opens = Callable[..., Page]
 
@@ -477,3 +479,27 @@ def test_rows_are_added_to_the_question_form(course: Course, opens: Opens) -> No
     expect(rows.nth(2).get_by_label("Weight")).to_have_value("1")
     rows.nth(2).get_by_label("Name").fill("a third point")
     check_accessible(page)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
+def test_an_answer_is_tried_while_a_question_is_written(
+    course: Course, opens: Opens, monkeypatch: pytest.MonkeyPatch, width: int, dark: bool
+) -> None:
+    woken: list[tuple[object, ...]] = []
+    monkeypatch.setattr(trial_views, "wake_later", lambda *arguments: woken.append(arguments))
+    page = opens(course.author(), f"quizzes/{course.quiz_id}/questions/new", width=width, dark=dark)
+    page.get_by_label("Question", exact=True).fill("What does dropout do?")
+    page.get_by_label("Model answer", exact=True).fill("Random units are switched off. No unit leans on another.")
+    page.get_by_label("An answer to try").fill("Units are switched off.")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator(".waiting")).to_have_text("Being scored…")
+    expect(page.get_by_role("heading", name="Try an answer")).to_be_in_viewport()
+    check_accessible(page)
+    ((_, _, trial_id),) = woken
+    with course.transaction() as connection:
+        record_assessment(connection, cast(int, trial_id), make_assessment(fraction=0.52))
+    expect(page.locator("[data-part=trial-state]")).to_have_text("Scored: 52% of the points.")
+    expect(page.locator(".verdict").nth(1)).to_contain_text("No unit leans on another. – missing")
+    check_accessible(page)
+    page.get_by_role("textbox", name="Points").press("Enter")
+    expect(page.get_by_role("status").filter(has_text="Added to the quiz.")).to_be_visible()
