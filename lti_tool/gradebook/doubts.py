@@ -73,14 +73,15 @@ def list_doubts(connection: Connection, resource_link_id: int) -> dict[int, tupl
                 ELSE 0
             END AS width,
             verdicts.share AS verdict_share,
-            coalesce(restored.source, latest.source, '') = 'INSTRUCTOR' AS is_changed
+            coalesce(
+                (SELECT source FROM grades WHERE id = (latest.versions ->> 'restored_grade')::bigint), latest.source, ''
+            ) = 'INSTRUCTOR' AS is_changed
         FROM attempts
         JOIN submissions ON submissions.attempt_id = attempts.id
         JOIN questions ON questions.id = submissions.question_id
         LEFT JOIN LATERAL (
             SELECT * FROM grades WHERE grades.submission_id = submissions.id ORDER BY id DESC LIMIT 1
         ) AS latest ON true
-        LEFT JOIN grades AS restored ON restored.id = (latest.versions ->> 'restored_grade')::bigint
         LEFT JOIN LATERAL (
             SELECT low, high FROM grades
             WHERE grades.submission_id = submissions.id AND source = 'MODEL' ORDER BY id DESC LIMIT 1
