@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # Names of the tasks, so that a sender need not import what runs them.
 GRADE = "lti_tool.submissions.tasks.grade_submission"
+TRY_ANSWER = "lti_tool.questions.trial_tasks.try_answer"
 REGRADE = "lti_tool.gradebook.regrade_tasks.compute_regrade"
 EXPLAIN = "lti_tool.gradebook.tasks.explain_pending"
 DELIVER = "lti_tool.gradebook.tasks.deliver_score"
@@ -66,6 +67,7 @@ celery = Celery(
     "mlquiz",
     include=[
         "lti_tool.submissions.tasks",
+        "lti_tool.questions.trial_tasks",
         "lti_tool.gradebook.tasks",
         "lti_tool.gradebook.regrade_tasks",
         "lti_tool.launch.key_rotation",
@@ -93,6 +95,7 @@ def configure(settings: Settings) -> Celery:
         task_default_queue="grade",
         task_routes={
             GRADE: {"queue": "grade"},
+            TRY_ANSWER: {"queue": "grade"},
             REGRADE: {"queue": "grade"},
             EXPLAIN: {"queue": "explain"},
             DELIVER: {"queue": "deliver"},

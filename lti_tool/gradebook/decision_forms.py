@@ -23,23 +23,27 @@ _ID_DIGITS = 19
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedScore:
-    """The form of one answer's score as typed. ``seen_grade``: the grade that the page showed, empty for none."""
+    """The form of one answer's score as typed. ``seen_grade``: the grade that the page showed, empty for none.
+
+    ``comment`` says what becomes of the machine's words: ``keep``, ``edit``, ``leave_out``, empty where nobody chose.
+    """
 
     points: str = ""
+    comment: str = ""
     explanation: str = ""
     reason: str = ""
     seen_grade: str = ""
 
     @classmethod
     def from_form(cls, form: MultiDict[str, str]) -> Self:
-        """Fields ``points``, ``explanation``, ``reason``, ``seen_grade``."""
+        """Fields ``points``, ``comment``, ``explanation``, ``reason``, ``seen_grade``."""
         return cls(**{name: form.get(name, "") for name in cls.__slots__})
 
     @classmethod
     def from_result(cls, result: QuestionResult) -> Self:
         """The form of an answer as it stands."""
         return cls(
-            points="" if result.points is None else plain_number(result.points),
+            points="" if result.points is None else _shown(result.points),
             explanation=result.explanation or "",
             seen_grade=str(result.grade_id or ""),
         )
@@ -47,17 +51,23 @@ class TypedScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewScore:
-    """What the form of a score says."""
+    """What the form of a score says. ``explanation`` is ``None`` where the machine's words stay."""
 
     points: Decimal
-    explanation: str
+    explanation: str | None
     reason: str
 
 
-def parse_score(typed: TypedScore, *, max_points: Decimal, number: int) -> NewScore:
-    """The score that was typed for question ``number``; :class:`FormFaults` for what cannot be used."""
+def parse_score(typed: TypedScore, result: QuestionResult) -> NewScore:
+    """The score that was typed for the answer of ``result``; :class:`FormFaults` for what cannot be used.
+
+    Points that are as the form showed them, to two decimals, are the exact ones.
+    """
+    max_points, number = result.max_points, result.position + 1
     explanation, reason = _text(typed.explanation), _text(typed.reason)
     points = _points(typed.points, max_points)
+    if result.points is not None and points == Decimal(_shown(result.points)):
+        points = result.points
     faults: dict[str, str] = {}
     if points is None:
         most = format_decimal(max_points, format="#,##0.####")
@@ -72,7 +82,12 @@ def parse_score(typed: TypedScore, *, max_points: Decimal, number: int) -> NewSc
         faults["reason"] = _("This is too long. Please shorten it.")
     if points is None or faults:
         raise FormFaults(faults, typed)
-    return NewScore(points=points, explanation=explanation, reason=reason)
+    return NewScore(points=points, explanation=_explanation(typed, points, result), reason=reason)
+
+
+def has_machine_words(result: QuestionResult) -> bool:
+    """A machine wrote what the student reads beside the answer now."""
+    return result.explanation is not None and result.explanation_source != "INSTRUCTOR"
 
 
 def parse_reason(typed: str) -> str:
@@ -90,6 +105,34 @@ def grade_id_from(typed: str) -> int | None:
     if not typed:
         return None
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < _ID_DIGITS else 0
+
+
+def _explanation(typed: TypedScore, points: Decimal, result: QuestionResult) -> str | None:
+    """What the student is to read; where nobody chose, the machine's words stay as long as they can be right."""
+    written = _text(typed.explanation)
+    if not has_machine_words(result):
+        return written
+    match typed.comment:
+        case "keep":
+            return None
+        case "leave_out":
+            return ""
+        case "edit":
+            return written
+        case _:
+            if written != _text(result.explanation or ""):
+                return written
+            return "" if _is_far(points, result) else None
+
+
+def _is_far(points: Decimal, result: QuestionResult) -> bool:
+    """More than a quarter of the points from the score that the machine's words were written for."""
+    return result.points is not None and abs(points - result.points) > result.max_points / 4
+
+
+def _shown(points: Decimal) -> str:
+    """As the page shows points: two decimals at most."""
+    return plain_number(round(points, 2))
 
 
 def _points(typed: str, max_points: Decimal) -> Decimal | None:

@@ -22,7 +22,7 @@ from lti_tool.gradebook.views import blueprint, link_id_of
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
 from lti_tool.questions.errors import FormFaults
-from lti_tool.questions.store import Question, list_questions
+from lti_tool.submissions.results import QuestionResult, list_results
 from lti_tool.submissions.store import Attempt
 from lti_tool.worker import SWEEP, wake_later
 
@@ -70,8 +70,7 @@ def override(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseRetu
     try:
         with launch_transaction() as connection:
             attempt = views.attempt_here(connection, attempt_id)
-            question = _question_of(connection, attempt, question_id)
-            score = parse_score(typed, max_points=question.max_points, number=question.position + 1)
+            score = parse_score(typed, _result_of(connection, attempt, question_id))
             decisions.override_grade(
                 connection,
                 attempt,
@@ -95,7 +94,7 @@ def restore(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseRetur
     try:
         with launch_transaction() as connection:
             attempt = views.attempt_here(connection, attempt_id)
-            _question_of(connection, attempt, question_id)
+            _result_of(connection, attempt, question_id)
             decisions.restore_grade(
                 connection,
                 attempt,
@@ -184,10 +183,10 @@ def _handed_in(connection: Connection, attempt_id: int) -> Attempt:
     return attempt
 
 
-def _question_of(connection: Connection, attempt: Attempt, question_id: int) -> Question:
-    for question in list_questions(connection, attempt.quiz_id):
-        if question.id == question_id:
-            return question
+def _result_of(connection: Connection, attempt: Attempt, question_id: int) -> QuestionResult:
+    for result in list_results(connection, attempt.id):
+        if result.question_id == question_id:
+            return result
     raise NotFound(f"question {question_id} of attempt {attempt.id}")
 
 

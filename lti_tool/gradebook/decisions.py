@@ -64,17 +64,19 @@ def override_grade(
     question_id: int,
     *,
     points: Decimal,
-    explanation: str,
+    explanation: str | None,
     reason: str,
     seen_grade: int | None,
     user_id: int,
 ) -> int:
     """Give the answer to a question these points, 0 to its maximum, and this text for the student; the grade's id.
 
-    ``reason`` is for the record. ``seen_grade``: the latest grade that the instructor has seen. An answer that was not
-    scored yet, or that the machine gave up on, has its score then; so does a question that was left unanswered (it was
-    answered on paper, perhaps), with an empty answer. Raises :class:`ScoreChangedMeanwhile`, :class:`DecisionRefused`
-    while the student is still answering, and :class:`NotFound` for a question of another quiz.
+    Without a text (``None``) the one of the latest grade stays, as that of whoever wrote it; with an empty one the
+    student reads that an instructor scored the answer. ``reason`` is for the record. ``seen_grade``: the latest grade
+    that the instructor has seen. An answer that was not scored yet, or that the machine gave up on, has its score
+    then; so does a question that was left unanswered (it was answered on paper, perhaps), with an empty answer. Raises
+    :class:`ScoreChangedMeanwhile`, :class:`DecisionRefused` while the student is still answering, and
+    :class:`NotFound` for a question of another quiz.
     """
     answer = _lock_answer(connection, attempt, question_id, seen_grade)
     fraction = float(points / answer.max_points)
@@ -93,10 +95,11 @@ def override_grade(
         reason,
     )
     assert isinstance(grade_id, int)
-    connection.execute(
-        "INSERT INTO explanations (grade_id, source, text) VALUES (%s, 'INSTRUCTOR', %s)",
-        (grade_id, explanation or NO_WORDS.get(answer.language, NO_WORDS["en"])),
-    )
+    if explanation is not None or not _copy_explanation(connection, answer.grade_id, grade_id):
+        connection.execute(
+            "INSERT INTO explanations (grade_id, source, text) VALUES (%s, 'INSTRUCTOR', %s)",
+            (grade_id, explanation or NO_WORDS.get(answer.language, NO_WORDS["en"])),
+        )
     _settle(connection, attempt, answer)
     _record(connection, "SCORE_CHANGED", attempt, answer, grade_id, user_id, {"points": str(points), "reason": reason})
     return grade_id
@@ -140,13 +143,7 @@ def restore_grade(
         """,
         (copy_id, grade_id),
     )
-    connection.execute(
-        """
-        INSERT INTO explanations (grade_id, source, text, versions)
-        SELECT %s, source, text, versions FROM explanations WHERE grade_id = %s ORDER BY id DESC LIMIT 1
-        """,
-        (copy_id, grade_id),
-    )
+    _copy_explanation(connection, grade_id, copy_id)
     _settle(connection, attempt, answer)
     _record(connection, "SCORE_RESTORED", attempt, answer, copy_id, user_id, {"restored_grade": grade_id})
     return copy_id
@@ -198,6 +195,18 @@ def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, see
     if not answer.is_as_seen(seen_grade):
         raise ScoreChangedMeanwhile(f"submission {submission_id} has grade {answer.grade_id}, not {seen_grade}")
     return answer
+
+
+def _copy_explanation(connection: Connection, from_grade: int | None, to_grade: int) -> bool:
+    """The latest text of one grade stands beside another one, too; whether there was one."""
+    copied = connection.execute(
+        """
+        INSERT INTO explanations (grade_id, source, text, versions)
+        SELECT %s, source, text, versions FROM explanations WHERE grade_id = %s ORDER BY id DESC LIMIT 1
+        """,
+        (to_grade, from_grade),
+    )
+    return copied.rowcount > 0
 
 
 def _settle(connection: Connection, attempt: Attempt, answer: _Answer) -> None:

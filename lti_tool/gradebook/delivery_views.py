@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from lti_tool.errors import ServiceError
 from lti_tool.gradebook import parked, views
 from lti_tool.gradebook.errors import ServiceAway
-from lti_tool.gradebook.overview import OverviewRow, list_overview, show_from
+from lti_tool.gradebook.overview import OverviewRow, list_overview
 from lti_tool.gradebook.parked import ParkedScore
 from lti_tool.gradebook.platform_views import gradebook_services
 from lti_tool.gradebook.views import blueprint, link_id_of
@@ -153,7 +153,5 @@ def _back(attempt_id: int | None, notice: str) -> Response:
     """To the page that the form was on, with what came of it."""
     if attempt_id is not None and request.form.get("back") == "review":
         return redirect(url_for("gradebook.review", attempt_id=attempt_id, notice=notice), 303)
-    show = show_from(request.form.get("show", ""))
     anchor = f"attempt-{attempt_id}" if attempt_id is not None else None
-    target = url_for("gradebook.overview", notice=notice, show=None if show == "all" else show, _anchor=anchor)
-    return redirect(target, 303)
+    return redirect(url_for("gradebook.overview", notice=notice, _anchor=anchor), 303)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import get_args
 from uuid import UUID
 
 from psycopg import Connection
 
 from lti_tool.db import fetch_all
+from lti_tool.gradebook.doubts import AnswerDoubt, list_doubts
 from lti_tool.gradebook.errors import words_of_the_lms
+from lti_tool.gradebook.review_queue import Choice, Show
 
-Show = Literal["all", "waiting", "undelivered", "unsure"]
-#: Below this the score is marked for a second look.
-LOW_CONFIDENCE = 0.5
 #: From here on a table is some 60 KiB.
 LONG_TABLE = 100
 
@@ -29,6 +28,7 @@ class OverviewRow:
     ``delivery_*`` and ``parked_because`` are of the newest score made of it. One that is parked while a newer score of
     the student exists is SUPERSEDED here: nobody needs to mend it. ``is_left``: an instructor decided that the grade in
     the LMS stands. ``is_counted``: it takes part in the student's score by ``counted_attempt``, the quiz's policy.
+    ``answers`` are those that were handed in.
     """
 
     attempt_id: int
@@ -45,7 +45,6 @@ class OverviewRow:
     points: Decimal | None
     max_points: Decimal
     stuck_answers: int
-    lowest_confidence: float | None
     flags: list[str]
     delivery_status: str | None
     delivery_error: str | None
@@ -61,6 +60,7 @@ class OverviewRow:
     deducted_percent: Decimal
     due_at: datetime | None
     is_counted: bool
+    answers: tuple[AnswerDoubt, ...] = ()
 
     @property
     def is_waiting(self) -> bool:
@@ -85,9 +85,13 @@ class OverviewRow:
 
     @property
     def is_unsure(self) -> bool:
-        """The machine failed on one of its answers, or is unsure and nobody has approved or excused the attempt yet."""
-        is_low = self.lowest_confidence is not None and self.lowest_confidence < LOW_CONFIDENCE
-        return self.stuck_answers > 0 or (is_low and self.approval != "APPROVED" and not self.is_excused)
+        """One of its answers deserves a look."""
+        return any(self.is_doubtful(answer) for answer in self.answers)
+
+    def is_doubtful(self, answer: AnswerDoubt) -> bool:
+        """The machine failed on it; or it is unsure or contradicts itself, and nobody has settled the attempt."""
+        is_settled = self.approval == "APPROVED" or self.is_excused
+        return answer.is_stuck or ((answer.is_low or answer.disagrees) and not is_settled)
 
     @property
     def lms_words(self) -> str | None:
@@ -97,20 +101,61 @@ class OverviewRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """All attempts of a placement, and those of them that ``show`` asks for."""
+    """All attempts of a placement, by student's name, and those of them that are asked for, as they are asked for."""
 
     all_rows: list[OverviewRow]
-    show: Show
+    choice: Choice = field(default_factory=Choice)
+
+    @property
+    def ordered(self) -> list[OverviewRow]:
+        """All, in the order that is asked for."""
+        if not self.choice.by_doubt:
+            return self.all_rows
+        return sorted(self.all_rows, key=lambda row: -max((answer.width for answer in self._asked(row)), default=-1.0))
 
     @property
     def rows(self) -> list[OverviewRow]:
         """Those to be shown."""
-        return [row for row in self.all_rows if _is_shown(row, self.show)]
+        return [row for row in self.ordered if self.shows(row)]
 
     @property
     def counts(self) -> dict[Show, int]:
-        """How many rows each choice shows."""
-        return {show: sum(_is_shown(row, show) for row in self.all_rows) for show in get_args(Show)}
+        """How many rows each kind has, of those with an answer to the question that is asked for."""
+        return {show: sum(self.shows(row, show) for row in self.all_rows) for show in get_args(Show)}
+
+    def shows(self, row: OverviewRow, show: Show | None = None) -> bool:
+        """Whether a row is of the kind that is asked for, or of this one."""
+        if self.choice.question_id is not None and not any(self._asked(row)):
+            return False
+        match show or self.choice.show:
+            case "all":
+                return True
+            case "waiting":
+                return row.is_waiting
+            case "undelivered":
+                return row.is_undelivered
+            case "unsure":
+                return any(row.is_doubtful(answer) for answer in self._asked(row))
+            case "flagged":
+                return any(answer.flags for answer in self._asked(row))
+            case "changed":
+                return any(answer.is_changed for answer in self._asked(row))
+
+    def focus(self, row: OverviewRow) -> AnswerDoubt | None:
+        """The answer that a row stands here for: that to the question, or the most doubtful; ``None`` by name."""
+        if self.choice.question_id is None and not self.choice.by_doubt:
+            return None
+        return max(self._asked(row), key=lambda answer: answer.width, default=None)
+
+    def _asked(self, row: OverviewRow) -> Iterator[AnswerDoubt]:
+        """Its answer to the question that is asked for, or all."""
+        asked = self.choice.question_id
+        return (answer for answer in row.answers if asked in (None, answer.question_id))
+
+    @property
+    def waiting_count(self) -> int:
+        """How many attempts of all wait for an instructor's approval."""
+        return sum(row.is_waiting for row in self.all_rows)
 
     @property
     def held_explanation_count(self) -> int:
@@ -149,16 +194,12 @@ class Overview:
         return {row.attempt_id: row.number for row in self.all_rows}
 
 
-def show_from(value: str) -> Show:
-    """The choice that an address names; ``all`` for what is none."""
-    return next((show for show in get_args(Show) if show == value), "all")
-
-
 def list_overview(connection: Connection, resource_link_id: int) -> list[OverviewRow]:
     """All attempts in a placement, by student's name and attempt, with score and delivery."""
+    doubts = list_doubts(connection, resource_link_id)
     # OFFSET 0 keeps the view where it is: asked once an attempt it takes that attempt's answers; joined as a whole it
     # would add up the attempts of all courses first.
-    return fetch_all(
+    rows = fetch_all(
         connection,
         OverviewRow,
         """
@@ -166,7 +207,7 @@ def list_overview(connection: Connection, resource_link_id: int) -> list[Overvie
             attempts.number, attempts.status, attempts.is_preview, attempts.submitted_at, attempts.quiz_id,
             quizzes.counted_attempt, quizzes.explanations_shown,
             CASE WHEN attempts.status = 'GRADED' THEN totals.points END AS points, totals.max_points,
-            totals.stuck_answers, totals.lowest_confidence, totals.flags,
+            totals.stuck_answers, totals.flags,
             CASE WHEN deliveries.status = 'PARKED' AND deliveries.is_old THEN 'SUPERSEDED' ELSE deliveries.status END
                 AS delivery_status,
             deliveries.last_error AS delivery_error,
@@ -205,18 +246,7 @@ def list_overview(connection: Connection, resource_link_id: int) -> list[Overvie
         resource_link_id,
         resource_link_id,
     )
-
-
-def _is_shown(row: OverviewRow, show: Show) -> bool:
-    match show:
-        case "all":
-            return True
-        case "waiting":
-            return row.is_waiting
-        case "undelivered":
-            return row.is_undelivered
-        case "unsure":
-            return row.is_unsure
+    return [replace(row, answers=doubts.get(row.attempt_id, ())) for row in rows]
 
 
 def _counting(rows: Sequence[OverviewRow]) -> set[int]:

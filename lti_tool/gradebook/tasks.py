@@ -14,6 +14,7 @@ from lti_tool.gradebook.ags import SCORE_SCOPE
 from lti_tool.gradebook.column_store import list_untended_placements
 from lti_tool.gradebook.regrade_items import list_stalled
 from lti_tool.questions.store import get_grading_question
+from lti_tool.questions.trials import delete_forgotten_trials, list_waiting_trials
 from lti_tool.submissions.closing import hand_in_ended, list_overdue_attempts
 from lti_tool.submissions.store import list_waiting
 from lti_tool.worker import (
@@ -23,6 +24,7 @@ from lti_tool.worker import (
     REGRADE,
     SWEEP,
     TEND_COLUMN,
+    TRY_ANSWER,
     Workbench,
     backlog,
     celery,
@@ -77,9 +79,12 @@ def sweep() -> None:
         due = outbox.list_due_deliveries(connection)
         untended = list_untended_placements(connection, may_score=SCORE_SCOPE)
         stalled = list_stalled(connection)
+        delete_forgotten_trials(connection)
+        tried = list_waiting_trials(connection)
     # What is woken already need not be woken again: the queue would grow faster than it is worked off.
     if backlog("grade") < _FULL_QUEUE:
         wake_each(GRADE, waiting)
+        wake_each(TRY_ANSWER, tried)
     wake_each(REGRADE, stalled)
     for registration_id in to_explain:
         wake(EXPLAIN, registration_id)

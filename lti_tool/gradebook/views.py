@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from psycopg import Connection
 
 from lti_tool.errors import NotFound
 from lti_tool.gradebook.ags import LINE_ITEM_SCOPE, SCORE_SCOPE
 from lti_tool.gradebook.class_list import class_list_of
+from lti_tool.gradebook.doubts import LOW_CONFIDENCE
 from lti_tool.gradebook.history import list_grade_history
-from lti_tool.gradebook.overview import LOW_CONFIDENCE, Overview, list_overview, show_from
+from lti_tool.gradebook.overview import Overview, list_overview
 from lti_tool.gradebook.record import for_people, list_record
 from lti_tool.gradebook.review_page import Refill, Review
+from lti_tool.gradebook.review_queue import choice_here, keep_choice
 from lti_tool.gradebook.standing import find_reopening
 from lti_tool.launch.access import current_session, launch_transaction, with_session
 from lti_tool.launch.roles import Role
@@ -27,6 +29,7 @@ from lti_tool.submissions.results import list_results
 from lti_tool.submissions.store import Attempt, find_attempt
 
 blueprint = Blueprint("gradebook", __name__, url_prefix="/launches/<uuid:launch_id>")
+blueprint.url_defaults(keep_choice)
 
 
 @blueprint.get("/results")
@@ -67,9 +70,14 @@ def overview(launch_id: UUID) -> ResponseReturnValue:
 @with_session(Role.INSTRUCTOR)
 def overview_parts(launch_id: UUID) -> ResponseReturnValue:
     """The table of attempts alone, for the page to put in place."""
+    session = current_session()
+    if session.quiz_id is None:
+        return redirect(url_for("questions.choose"), 303)
     with launch_transaction() as connection:
-        attempts = overview_of(connection, current_session())
-    return render_template("gradebook/_overview_parts.html", overview=attempts)
+        attempts = overview_of(connection, session)
+        quiz = get_placed_quiz(connection, session.quiz_id, link_id_of(session))
+        questions = list_questions(connection, quiz.id)
+    return render_template("gradebook/_overview_parts.html", overview=attempts, quiz=quiz, questions=questions)
 
 
 @blueprint.get("/results/<int:attempt_id>")
@@ -90,7 +98,7 @@ def show_review(attempt_id: int, refill: Refill | None = None) -> str:
         quiz = get_placed_quiz(connection, attempt.quiz_id, attempt.resource_link_id)
         questions = {question.id: question for question in list_questions(connection, quiz.id)}
         results = list_results(connection, attempt_id)
-        rows = list_overview(connection, attempt.resource_link_id)
+        attempts = overview_of(connection, session)
         sees_key = may_see_key(connection, session, quiz)
         history = list_grade_history(connection, attempt_id)
         reopening = find_reopening(connection, attempt_id)
@@ -104,7 +112,7 @@ def show_review(attempt_id: int, refill: Refill | None = None) -> str:
         sees_key=sees_key,
         low_confidence=LOW_CONFIDENCE,
         record=record,
-        review=Review.of(attempt, rows, history=history, reopening=reopening, refill=refill or Refill()),
+        review=Review.of(attempt, attempts, history=history, reopening=reopening, refill=refill or Refill()),
     )
 
 
@@ -119,8 +127,7 @@ def attempt_here(connection: Connection, attempt_id: int) -> Attempt:
 
 def overview_of(connection: Connection, session: LaunchSession) -> Overview:
     """The attempts of this placement, as the page's address asks for them."""
-    rows = list_overview(connection, link_id_of(session))
-    return Overview(all_rows=rows, show=show_from(request.args.get("show", "")))
+    return Overview(all_rows=list_overview(connection, link_id_of(session)), choice=choice_here())
 
 
 def link_id_of(session: LaunchSession) -> int:

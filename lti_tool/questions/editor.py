@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Literal
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from lti_tool.questions import bank, changes, store
 from lti_tool.questions.errors import FormFaults
 from lti_tool.questions.forms import (
     DEFAULT_POINTS,
+    MAX_SAMPLE_CHARACTERS,
     QUIZ_LANGUAGES,
     TypedKeyPoint,
     TypedQuestion,
@@ -136,7 +137,7 @@ def add_from_bank(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
 @with_session(Role.INSTRUCTOR)
 def new_question(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
     """An empty question form."""
-    return _question_page(quiz_id, TypedQuestion(max_points=plain_number(DEFAULT_POINTS)))
+    return question_page(quiz_id, TypedQuestion(max_points=plain_number(DEFAULT_POINTS)))
 
 
 @blueprint.post("/quizzes/<uuid:quiz_id>/questions/new")
@@ -146,7 +147,7 @@ def add_question(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
     try:
         question = parse_question(TypedQuestion.from_form(request.form))
     except FormFaults as refusal:
-        return _question_page(quiz_id, refusal.typed, faults=refusal.faults), refusal.status
+        return question_page(quiz_id, refusal.typed, faults=refusal.faults), refusal.status
     with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         changes.add_question(connection, current.id, question)
@@ -160,7 +161,7 @@ def edit_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseR
     with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         question = store.get_question(connection, current.id, question_id)
-    return _question_page(quiz_id, TypedQuestion.from_question(question), question=question)
+    return question_page(quiz_id, TypedQuestion.from_question(question), question=question)
 
 
 @blueprint.post("/quizzes/<uuid:quiz_id>/questions/<int:question_id>")
@@ -171,13 +172,11 @@ def save_question(launch_id: UUID, quiz_id: UUID, question_id: int) -> ResponseR
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         question = store.get_question(connection, current.id, question_id)
         asks_the_same = "prompt" not in request.form and store.is_fixed(connection, current.id)
-        typed = TypedQuestion.from_form(request.form)
-        if asks_the_same:
-            typed = replace(typed, prompt=question.prompt, max_points=plain_number(question.max_points))
+        typed = TypedQuestion.from_form(request.form, question if asks_the_same else None)
         try:
             changed = parse_question(typed, sample_id=question.sample_id)
         except FormFaults as refusal:
-            page = _question_page(quiz_id, refusal.typed, faults=refusal.faults, question=question)
+            page = question_page(quiz_id, refusal.typed, faults=refusal.faults, question=question)
             return page, refusal.status
         if not asks_the_same:
             changes.update_question(connection, question, changed)
@@ -278,13 +277,16 @@ def _bank_page(quiz_id: UUID, *, fault: str = "") -> str:
     )
 
 
-def _question_page(
+def question_page(
     quiz_id: UUID,
     typed: TypedQuestion,
     *,
     faults: dict[str, str] | None = None,
     question: store.Question | None = None,
+    sample: str = "",
+    trial: Mapping[str, object] | None = None,
 ) -> str:
+    """The form of a question as typed; ``sample`` is an answer to try, and ``trial`` what the page says of it."""
     with launch_transaction() as connection:
         current = store.get_quiz(connection, quiz_id, current_session().context_id)
         is_fixed = store.is_fixed(connection, quiz_id)
@@ -299,4 +301,7 @@ def _question_page(
         answer_rows=(*typed.model_answers, *[""] * max(0, _SPARE_ROWS - len(typed.model_answers))),
         key_point_rows=(*typed.key_points, *[TypedKeyPoint()] * _SPARE_ROWS),
         faults=faults or {},
+        sample=sample,
+        max_sample_characters=MAX_SAMPLE_CHARACTERS,
+        **trial or {},
     )

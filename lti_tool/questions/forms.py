@@ -25,6 +25,8 @@ DEFAULT_POINTS = Decimal(5)
 #: So much of a question is graded in seconds; an answer is held against each of them.
 MAX_MODEL_ANSWERS = 10
 MAX_KEY_POINTS = 20
+#: Of an answer to try, which is typed by hand: a longer one would keep students' answers waiting.
+MAX_SAMPLE_CHARACTERS = 10_000
 
 
 def _plain(value: object) -> object:
@@ -113,19 +115,21 @@ class TypedQuestion:
     key_points: tuple[TypedKeyPoint, ...] = ()
 
     @classmethod
-    def from_form(cls, form: MultiDict[str, str]) -> Self:
+    def from_form(cls, form: MultiDict[str, str], question: Question | None = None) -> Self:
         """Fields ``prompt``, ``max_points``; repeated ``model_answer``, ``key_point_name``, ``_text``, ``_weight``.
 
-        Blank model answers and rows of key points without name and text are left out.
+        Blank model answers and rows of key points without name and text are left out. A form that has the answer key
+        alone asks what ``question`` asks.
         """
         names, texts, weights = (form.getlist(f"key_point_{part}") for part in ("name", "text", "weight"))
         key_points = (
             TypedKeyPoint(name=_at(names, row), text=_at(texts, row), weight=_at(weights, row) or "1")
             for row in range(max(len(names), len(texts)))
         )
+        stored = None if "prompt" in form else question
         return cls(
-            prompt=form.get("prompt", ""),
-            max_points=form.get("max_points", ""),
+            prompt=stored.prompt if stored else form.get("prompt", ""),
+            max_points=plain_number(stored.max_points) if stored else form.get("max_points", ""),
             model_answers=tuple(answer for answer in form.getlist("model_answer") if _plain(answer)),
             key_points=tuple(point for point in key_points if not point.is_blank),
         )

@@ -101,4 +101,9 @@ def _first_language() -> str:
 
 
 from lti_tool.exports import course_views  # noqa: E402, F401 - its views join the blueprint
-from lti_tool.questions import editor, placing, policy_views  # noqa: E402, F401 - their views join the blueprint
+from lti_tool.questions import (  # noqa: E402 - their views join the blueprint
+    editor,  # noqa: F401
+    placing,  # noqa: F401
+    policy_views,  # noqa: F401
+    trial_views,  # noqa: F401
+)

@@ -12,7 +12,10 @@ from psycopg.rows import kwargs_row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPointResult:
-    """What became of one key point: its name, the verdict's word, the student's words that show it."""
+    """What became of one key point: its name, the verdict's word, the student's words that show it.
+
+    A part of a model answer that stands for the key points where none were written has no name: ``""``.
+    """
 
     position: int
     name: str
@@ -76,7 +79,7 @@ def list_results(connection: Connection, attempt_id: int) -> list[QuestionResult
                 SELECT json_agg(json_build_object('name', name, 'verdict', verdict, 'evidence', evidence)
                     ORDER BY position) AS list
                 FROM key_point_verdicts
-                WHERE key_point_verdicts.grade_id = grades.id AND name <> ''
+                WHERE key_point_verdicts.grade_id = grades.id
             ) AS verdicts ON true
             WHERE attempts.id = %s ORDER BY questions.position
             """,

@@ -78,6 +78,34 @@ def test_an_instructor_makes_a_quiz_and_adds_it_to_the_course(stack: Stack, pers
     assert FIRST_TITLE in [activity.title for activity in stack.lms.activities()]
 
 
+def test_an_instructor_tries_answers_before_saving_a_question(person: Somebody) -> None:
+    """Through the page, the broker, a worker with its model, and back."""
+    ada = person(INSTRUCTOR)
+    ada.opens_course()
+    ada.page.get_by_role("link", name="Add activity").click()
+    tool = ada.tool
+    tool.get_by_label("Title").fill("Not saved")
+    tool.get_by_label("Title").press("Enter")
+    tool.get_by_role("link", name="Write").click()
+    tool.get_by_label("Question", exact=True).fill("What does dropout do while a network is trained?")
+    tool.get_by_label("Model answer", exact=True).fill(
+        "Dropout switches random units off in every step. So no unit can rely on another one."
+    )
+    scores = []
+    for answer in (
+        "It turns off random units at each step, so units cannot rely on each other.",
+        "It is a kind of cake.",
+    ):
+        tool.get_by_label("An answer to try").fill(answer)
+        tool.get_by_role("button", name="Try it").click()
+        expect(tool.locator("[data-part=trial-state]")).to_contain_text("Scored:", timeout=GRADING_MS)
+        expect(tool.locator(".verdict")).to_have_count(2)
+        scores.append(int(tool.locator("[data-part=trial-result] .total__points").inner_text().rstrip("%")))
+    picture(ada.page, "instructor-6-tried")
+    right, wrong = scores
+    assert right > wrong + 40, scores
+
+
 def test_a_student_answers_and_sees_score_and_explanation(stack: Stack, person: Somebody) -> None:
     title = add_quiz(stack, "A student's way").title
     priya = person("priya")

@@ -22,8 +22,10 @@ from lti_tool import create_app
 from lti_tool.gradebook import decision_views, regrade_views
 from lti_tool.launch.access import SESSION_COOKIE
 from lti_tool.questions.bank import find_samples, question_from_sample
+from lti_tool.questions.trials import record_assessment
+from lti_tool.questions.views import trial_views
 from lti_tool.submissions import closing, views
-from tests.course_actors import Course, Person
+from tests.course_actors import Course, Person, make_assessment
 
 Opens = Callable[..., Page]
 
@@ -105,6 +107,14 @@ def check_accessible(page: Page) -> None:
     assert result.violations_count == 0, result.generate_report()
     too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert cast(int, too_wide) <= 0
+
+
+def presses_access_key(page: Page, key: str) -> None:
+    """Alt and a letter as a keyboard sends them: with the letter, which Playwright leaves out beside Alt."""
+    protocol = page.context.new_cdp_session(page)
+    for kind in ("rawKeyDown", "char", "keyUp"):
+        letter = {"key": key, "text": key, "unmodifiedText": key, "windowsVirtualKeyCode": ord(key.upper())}
+        protocol.send("Input.dispatchKeyEvent", {"type": kind, "modifiers": 1, **letter})
 
 
 def test_an_answer_saves_itself_and_survives_a_reload(course: Course, opens: Opens) -> None:
@@ -351,6 +361,58 @@ def test_scores_are_changed_and_approved_one_after_the_other(
 
 
 @pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
+def test_doubtful_answers_are_looked_through_by_keyboard(course: Course, opens: Opens, width: int, dark: bool) -> None:
+    for sub, fraction in (("ada-lovelace", 0.1), ("blaise-pascal", 0.9), ("carl-gauss", 0.2)):
+        student = course.learner(sub)
+        begun = student.post("attempts", {"csrf_token": student.token()})
+        name = str(begun.soup.select("textarea")[0]["name"])
+        begun.submit("#answers-form", {name: "an answer", "then": "hand-in"}).submit("#hand-in-form")
+        course.grades(student, fraction=fraction)
+    page = opens(course.instructor(), "results", width=width, dark=dark)
+    page.get_by_label("Order").select_option("most doubtful first")
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.get_by_role("link", name="Unsure").click()
+    check_accessible(page)
+    page.locator("tbody").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Carl Gauss")
+    expect(page.get_by_text("Score and key points disagree")).to_be_visible()
+    check_accessible(page)
+    presses_access_key(page, "n")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ada Lovelace")
+    presses_access_key(page, "p")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Carl Gauss")
+
+
+def test_the_machines_words_follow_the_points_until_a_person_chooses(course: Course, opens: Opens) -> None:
+    student = course.learner()
+    begun = student.post("attempts", {"csrf_token": student.token()})
+    name = str(begun.soup.select("textarea")[0]["name"])
+    begun.submit("#answers-form", {name: "an answer", "then": "hand-in"}).submit("#hand-in-form")
+    course.grades(student, fraction=0.5)
+    page = opens(course.instructor(), "results")
+    page.get_by_role("link", name="Ada Lovelace").click()
+    form = page.locator("details[id^=score]").first
+    form.locator("summary").click()
+    words = form.get_by_label("Explanation for the student")
+    expect(form.get_by_label("Keep it")).to_be_checked()
+    expect(words).to_be_hidden()
+    form.get_by_label("Points").fill("4,5")
+    expect(form.get_by_label("Leave it out")).to_be_checked()
+    form.get_by_label("Points").fill("3")
+    expect(form.get_by_label("Keep it")).to_be_checked()
+    form.get_by_label("Edit it").check()
+    form.get_by_label("Points").fill("0")
+    expect(form.get_by_label("Edit it")).to_be_checked()
+    expect(words).to_have_value("You said what happens.")
+    check_accessible(page)
+    words.fill("Not what was asked.")
+    form.get_by_label("Reason").fill("read it myself")
+    form.get_by_role("button").click()
+    expect(page.get_by_role("status").filter(has_text="The score is changed.")).to_be_visible()
+    expect(page.locator(".explanation").first).to_have_text("Not what was asked.")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
 def test_an_instructor_goes_from_the_policies_to_grading_again(
     course: Course, opens: Opens, width: int, dark: bool
 ) -> None:
@@ -417,3 +479,27 @@ def test_rows_are_added_to_the_question_form(course: Course, opens: Opens) -> No
     expect(rows.nth(2).get_by_label("Weight")).to_have_value("1")
     rows.nth(2).get_by_label("Name").fill("a third point")
     check_accessible(page)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
+def test_an_answer_is_tried_while_a_question_is_written(
+    course: Course, opens: Opens, monkeypatch: pytest.MonkeyPatch, width: int, dark: bool
+) -> None:
+    woken: list[tuple[object, ...]] = []
+    monkeypatch.setattr(trial_views, "wake_later", lambda *arguments: woken.append(arguments))
+    page = opens(course.author(), f"quizzes/{course.quiz_id}/questions/new", width=width, dark=dark)
+    page.get_by_label("Question", exact=True).fill("What does dropout do?")
+    page.get_by_label("Model answer", exact=True).fill("Random units are switched off. No unit leans on another.")
+    page.get_by_label("An answer to try").fill("Units are switched off.")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator(".waiting")).to_have_text("Being scored…")
+    expect(page.get_by_role("heading", name="Try an answer")).to_be_in_viewport()
+    check_accessible(page)
+    ((_, _, trial_id),) = woken
+    with course.transaction() as connection:
+        record_assessment(connection, cast(int, trial_id), make_assessment(fraction=0.52))
+    expect(page.locator("[data-part=trial-state]")).to_have_text("Scored: 52% of the points.")
+    expect(page.locator(".verdict").nth(1)).to_contain_text("No unit leans on another. – missing")
+    check_accessible(page)
+    page.get_by_role("textbox", name="Points").press("Enter")
+    expect(page.get_by_role("status").filter(has_text="Added to the quiz.")).to_be_visible()

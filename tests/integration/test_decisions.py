@@ -181,6 +181,67 @@ def test_without_words_the_student_reads_who_scored_it(desk: Desk) -> None:
     assert "Scored by your instructor." in desk.course.learner().get("quiz").text
 
 
+def text_for_the_student(desk: Desk) -> tuple[str, str]:
+    """Who wrote what the student reads now, and the text."""
+    return desk.rows("SELECT source, text FROM explanations ORDER BY grade_id DESC, id DESC LIMIT 1")[0]
+
+
+@pytest.mark.parametrize(
+    ("points", "choice", "source", "text"),
+    [
+        ("3.75", "", "TEMPLATE", "You said what happens."),
+        ("3.76", "", "INSTRUCTOR", "Scored by your instructor."),
+        ("1.24", "", "INSTRUCTOR", "Scored by your instructor."),
+        ("5", "keep", "TEMPLATE", "You said what happens."),
+        ("2.5", "leave_out", "INSTRUCTOR", "Scored by your instructor."),
+        ("5", "edit", "INSTRUCTOR", "You said what happens."),
+    ],
+)
+def test_the_machines_words_stay_only_where_they_can_be_right(
+    desk: Desk, points: str, choice: str, source: str, text: str
+) -> None:
+    attempt_id = desk.is_graded(fraction=0.5)
+    fields: dict[str, Any] = {"comment": choice} if choice else {}
+    assert desk.scores(attempt_id, points, **fields).status == 200
+    assert text_for_the_student(desk) == (source, text)
+    page = desk.course.learner().get("quiz")
+    machine_wrote_it = source == "TEMPLATE"
+    assert ("Explanation by the machine" in page.text) == machine_wrote_it
+    assert ("You said what happens." in page.text) == ("You said" in text)
+
+
+def test_the_gradebook_reads_what_the_student_reads(
+    desk: Desk, settings: Settings, gradebook: ScriptedGradebook
+) -> None:
+    attempt_id = desk.is_graded(fraction=0.5)
+    desk.scores(attempt_id, "5")
+    delivers(desk, settings)
+    assert "1. (5/5) Scored by your instructor." in gradebook.scores[-1]["comment"]
+    assert "You said what happens." not in gradebook.scores[-1]["comment"]
+    assert "You said what happens." not in desk.course.learner().get("quiz").text
+
+
+def test_an_instructors_own_words_stay_in_the_form(desk: Desk) -> None:
+    attempt_id = desk.is_graded(fraction=0.5)
+    page = desk.scores(attempt_id, "3", explanation="Well seen.")
+    form = page.form("form[action$='/score']")
+    assert not form.select("[name=comment]")
+    assert form.select_one("textarea").get_text().strip() == "Well seen."  # pyright: ignore[reportOptionalMemberAccess]
+    desk.scores(attempt_id, "0")
+    assert text_for_the_student(desk) == ("INSTRUCTOR", "Well seen.")
+
+
+def test_a_score_is_shown_with_two_decimals_and_kept_exactly(desk: Desk) -> None:
+    attempt_id = desk.is_graded(fraction=0.46666)
+    form = desk.review(attempt_id).form("form[action$='/score']")
+    assert form.select_one("[name=points]")["value"] == "2.33"  # pyright: ignore[reportOptionalSubscript]
+    page = desk.review(attempt_id)
+    page.submit("form[action$='/score']", {"reason": "the text", "comment": "leave_out"})
+    assert desk.value("SELECT points FROM grades ORDER BY id DESC LIMIT 1") == Decimal("2.3333")
+    desk.scores(attempt_id, "2.34")
+    assert desk.value("SELECT points FROM grades ORDER BY id DESC LIMIT 1") == Decimal("2.34")
+
+
 def test_points_that_cannot_be_are_named_and_what_was_typed_is_kept(desk: Desk) -> None:
     attempt_id = desk.is_graded()
     for points in ("", "five", "-0.1", "5.0001", "1.23456", "NaN", "inf", "1e9", "1 2"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lti_tool.launch.roles import Role
+from lti_tool.questions.key_changes import update_answer_key
+from lti_tool.questions.store import list_questions
 from lti_tool.submissions import views
 from tests.course_actors import Course, Page, Person, make_question
 
@@ -168,6 +170,44 @@ def test_an_attempt_is_shown_in_full(course: Course) -> None:
     assert "from the template" in page.text
     assert "Not answered, so it counts 0." in page.text
     assert "id in your LMS: ada-lovelace" in page.text
+
+
+def test_without_key_points_the_verdicts_are_about_parts_of_the_model_answer(course: Course) -> None:
+    course.has_quiz(make_question(key_points=()))
+    student = course.learner()
+    hands_in(student)
+    course.grades(student)
+    teacher = course.instructor()
+    review = teacher.get().follow("Ada Lovelace")
+    verdicts = [" ".join(each.get_text(" ").split()) for each in review.soup.select(".verdict")]
+    assert verdicts == [
+        "Dropout switches random units off while training. – covered units are switched off",
+        "This prevents co-adaptation. – missing",
+    ]
+    shown = student.get("quiz")
+    assert "Part 1 of the model answer – covered" in shown.text
+    assert "Part 2 of the model answer – missing" in shown.text
+    assert "co-adaptation" not in shown.response.text
+    other = elsewhere(course)
+    hands_in(other.learner("blaise-pascal"))
+    other.grades(other.learner("blaise-pascal"))
+    foreign = other.instructor("mallory").get("results").follow("Blaise Pascal")
+    assert "Part 2 of the model answer – missing" in foreign.text
+    assert "co-adaptation" not in foreign.response.text, "who may not see the key does not see its parts either"
+
+
+def test_parts_of_another_model_answer_are_not_shown_beside_old_verdicts(course: Course) -> None:
+    quiz_id = course.has_quiz(make_question(key_points=()))
+    student = course.learner()
+    hands_in(student)
+    course.grades(student)
+    with course.transaction() as connection:
+        question = list_questions(connection, quiz_id)[0]
+        changed = make_question(key_points=(), model_answers=("Units rest at random. None can lean on another.",))
+        update_answer_key(connection, question, changed)
+    review = course.instructor().get().follow("Ada Lovelace")
+    assert "Part 1 of the model answer – covered units are switched off" in review.text
+    assert "None can lean on another." not in review.form(".verdicts").get_text()
 
 
 def test_an_attempt_that_is_not_scored_yet_is_shown_too(course: Course) -> None:

@@ -105,6 +105,9 @@ def fill(course: Course) -> None:
             "INSERT INTO dataset_exports (digest, filters, answer_count) VALUES ('0123456789abcdef', '{}', 1)"
         )
         connection.execute(
+            "INSERT INTO trials (user_id, question, answer) SELECT created_by, '{}', 'An answer' FROM regrades"
+        )
+        connection.execute(
             "INSERT INTO dataset_export_answers (export_id, submission_id, user_id)"
             " SELECT dataset_exports.id, submission_id, created_by FROM dataset_exports, regrade_items, regrades"
         )
