@@ -138,7 +138,7 @@ def _reworded(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnsw
     wrong = [answer.text for answer in graded.answers if answer.kind in _WRONG_KINDS and answer.score <= _WRONG]
     if reference and wrong:
         joined = f"{_ended(reference)} {rng.choice(_ALSO[language])}{rng.choice(wrong)}"
-        yield GradedAnswer(kind="wrong_appended", text=joined, score=_HALF_WRONG, verdicts=(), is_made_up=True)
+        yield _all(graded, "wrong_appended", joined, P, _HALF_WRONG)
 
 
 def _disguised(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnswer]:

@@ -21,7 +21,7 @@ from grading.keypoints import key_points_of
 from grading.metrics import length_correlation, risk_coverage, weighted_rmse
 from grading.nearness import Near, Nearness
 from grading.reader import Reader
-from grading.reading_model import DEFAULT_MODEL, ReadingModel, load_reading_model
+from grading.reading_model import DEFAULT_MODEL, Elsewhere, ReadingModel, load_reading_model
 from grading.scoring import Thresholds
 from grading.scoring_by_reading import ReadingScorer
 
@@ -60,7 +60,8 @@ def grader(tiny_encoder_folder: Path) -> Grader:
         curve=((0.0, 1.0), (0.0, 1.0)),
         interval=Interval(edges=(0.5,), half_widths=(0.2, 0.3), confidences=(0.6, 0.7)),
         thresholds=Thresholds(covered_from=0.0, partial_from=0.0, contradicted_from=1.1),
-        nearness=Nearness(cosine_below=-1.0, centers={}),
+        nearness=Nearness(centers={}, others={}),
+        elsewhere=None,
         digest="0123",
     )
     return Grader(ReadingScorer(encoder, model))
@@ -149,7 +150,9 @@ def test_the_shipped_model_is_whole_small_and_has_a_card() -> None:
     assert list(model.curve[1]) == sorted(model.curve[1])
 
 
-@pytest.mark.parametrize("name", ["reader.safetensors", "head.json", "card.md", "adapter/adapter_config.json"])
+@pytest.mark.parametrize(
+    "name", ["reader.safetensors", "nearness.safetensors", "head.json", "card.md", "adapter/adapter_config.json"]
+)
 def test_a_file_that_was_changed_is_refused_by_name(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "grader"
     shutil.copytree(DEFAULT_MODEL, folder)
@@ -222,6 +225,56 @@ def test_signs_count_word_for_word_and_a_point_of_signs_alone_is_never_found() -
     assert formula.with_exact(["it is stable if x > 0"], one).point_said.tolist() == [4.0]
     sign = Question(prompt="Which sign?", model_answers=(), key_points=(KeyPoint(position=0, name="sign", text="−"),))
     assert CountedSigns(sign).with_exact(["a banana"], one) is one
+
+
+def test_all_key_points_or_a_whole_model_answer_and_nothing_else_are_everything() -> None:
+    signs = CountedSigns(QUESTION)
+    points = ["at prediction time all units are used", "random units are set to zero in training"]
+    first, last = QUESTION.model_answers[0].split(". ")
+    assert signs.are_everything(points)
+    assert signs.are_everything([last, first])
+    assert not signs.are_everything([points[0], "random units are kept in training"])
+    assert not signs.are_everything([*points, "Never."])
+    assert not signs.are_everything(points[1:])
+    assert not signs.are_everything([])
+
+
+def test_what_is_denied_is_said_by_the_rest_alone_and_contradicted() -> None:
+    denied = replace(LOGITS, point_said=np.array([-1.0, 3.0]), reference_said=np.array([2.0]))
+    rest = replace(LOGITS, point_said=np.array([-0.5, -2.5]), reference_said=np.array([-0.7]))
+    found = LOGITS.with_denied(denied, rest)
+    assert found.point_said.tolist() == [2.0, -2.5]
+    assert found.point_contradicted.tolist() == [-3.0, 3.0]
+    assert found.reference_said.tolist() == [-0.7]
+    assert found.reference_contradicted.tolist() == [2.0]
+    nothing_else = LOGITS.with_denied(denied, None)
+    assert nothing_else.point_said.tolist() == [2.0, -4.0]
+    # A misconception is denied: that says nothing against the answer.
+    assert LOGITS.with_denied(
+        replace(denied, point_said=-(denied.point_said**2), reference_said=-np.ones(1)), rest
+    ) is (LOGITS)
+
+
+def test_an_answer_in_other_words_whose_signs_weigh_too_much_is_elsewhere(grader: Grader) -> None:
+    scorer = grader._scorer
+    assert isinstance(scorer, ReadingScorer)
+    everything = Elsewhere(signs=("near_asked",), weights=(1.0,), bias=5.0)
+    thresholds = Thresholds(covered_from=0.01, partial_from=0.005, contradicted_from=1.1)
+    model = replace(scorer.model, elsewhere=everything, thresholds=thresholds)
+    strict = Grader(ReadingScorer(scorer.encoder, model))
+    other, own = strict.assess(QUESTION, ["my sister bought fresh bread", "random units are zero"])
+    assert (other.fraction, own.fraction) == (0.0, 0.4)
+    assert Flag.OFF_TOPIC in other.flags
+    assert Flag.OFF_TOPIC not in own.flags
+    assert {verdict.verdict for verdict in other.verdicts} == {Verdict.MISSING}
+
+
+def test_the_rule_weighs_the_signs_by_their_names() -> None:
+    row = np.zeros(len(SIGNS))
+    row[[SIGNS.index("near_asked"), SIGNS.index("near_ahead")]] = 0.5, -0.25
+    rule = Elsewhere(signs=("near_ahead", "near_asked"), weights=(-2.0, 1.0), bias=-0.99)
+    assert rule(row)
+    assert not replace(rule, bias=-1.01)(row)
 
 
 @pytest.mark.parametrize("text", ["b\udcffias", "\udcff", "\u200b", ""])
