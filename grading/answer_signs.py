@@ -17,6 +17,7 @@ from grading.domain import Question
 from grading.keypoints import key_points_of, references_of
 from grading.nearness import KNOWN_BELOW, Near
 from grading.polarity import antonym_agreements, antonym_clashes, negation_mismatch, number_clash, swap_share
+from grading.registers import in_plain_register
 from grading.text import clean, ngrams, sentences, terms
 
 SIGNS = (
@@ -188,9 +189,9 @@ class _Reference:
 
 
 def _plain_sentences(texts: Sequence[str]) -> frozenset[str]:
-    """Sentences without capitals and the marks at their ends; signs inside stay, since x > 0 is not x < 0."""
+    """Sentences without capitals, register and the marks at their ends; signs inside stay: x > 0 is not x < 0."""
     plain = (" ".join(text.casefold().split()).strip(".,;:!? ") for text in texts)
-    return frozenset(text for text in plain if text)
+    return frozenset(in_plain_register(text) for text in plain if text)
 
 
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:

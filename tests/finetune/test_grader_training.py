@@ -125,6 +125,11 @@ def test_made_up_answers_are_labelled_point_by_point(language: str) -> None:
         assert by_kind["filler"].score == 0
         assert by_kind["other_question"].score == 0
         assert by_kind["keyword_list"].score <= 0.4
+        assert set(by_kind["denied"].verdicts) == {Verdict.CONTRADICTED}
+        assert 0 < by_kind["repeated_point"].score < 1
+        if "wrong_appended" in by_kind:
+            assert by_kind["wrong_appended"].text.startswith(sample.question.model_answers[0][:20])
+            assert 0 < by_kind["wrong_appended"].score < 1
         assert 0 < by_kind["some_points"].score < 1
 
 
