@@ -59,7 +59,7 @@ _OTHER_WORDS = {
             ("however", "but"), ("model", "algorithm"), ("data", "dataset"), ("gives", "provides"),
             ("means", "implies"), ("each", "every"), ("small", "little"), ("get", "obtain"), ("number", "count"),
             ("error", "mistake"), ("reduces", "lowers"), ("increases", "raises"), ("learns", "picks up"),
-            ("so", "thus"), ("different", "distinct"), ("whether", "if"), ("way", "manner"), ("makes", "renders"),
+            ("so", "thus"), ("different", "distinct"), ("whether", "if"), ("way", "manner"),
             ("predicts", "forecasts"), ("usually", "typically"), ("important", "essential"), ("avoid", "prevent"),
             ("allows", "lets"), ("about", "regarding"), ("between", "among"),
         )

@@ -7,6 +7,7 @@ knows better; asked only about answers that share few words with the question, s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +20,20 @@ Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 """Vectors of length 1 of texts, by the encoder as it was published."""
 
 _MOST_OTHERS = 200
+_RIGHT_FROM = 0.3
+_FEWEST = 40
+_LOST_SHARE = 0.01
+_NOTHING_BELOW = -1.0
 
 
 def fitted_nearness(questions: Sequence[ReaderQuestion], encode: Encode) -> Nearness:
-    """The middles of what is asked in each language, and model answers that others are compared with."""
-    plain = Nearness(centers=_centers(questions, encode), others={})
+    """The middles of what is asked, model answers to compare with, and the cosine that hardly a right one is below."""
+    plain = Nearness(cosine_below=_cosine_below(questions, encode), centers=_centers(questions, encode), others={})
     others = {
         language: of_length_one(encode([text for _, text in chosen]) - plain.center(language))
         for language, chosen in _chosen_others(questions).items()
     }
-    return Nearness(centers=plain.centers, others=others)
+    return replace(plain, others=others)
 
 
 def near_of(
@@ -105,6 +110,25 @@ def _centers(questions: Sequence[ReaderQuestion], encode: Encode) -> dict[str, N
         own = texts.setdefault(question.question.language, {})
         own.update(dict.fromkeys((*_asked(question), *question.points)))
     return {language: encode(list(own)).mean(axis=0) for language, own in texts.items()}
+
+
+def _cosine_below(questions: Sequence[ReaderQuestion], encode: Encode) -> float:
+    """One in a hundred right answers in other words may be lost; nothing is where there are too few of them."""
+    right = [(question, texts) for question in questions if (texts := _in_other_words(question))]
+    if sum(len(texts) for _, texts in right) < _FEWEST:
+        return _NOTHING_BELOW
+    nearest = [(encode(_asked(question)) @ encode(texts).T).max(axis=0) for question, texts in right]
+    return round(float(np.quantile(np.concatenate(nearest), _LOST_SHARE)), 4)
+
+
+def _in_other_words(question: ReaderQuestion) -> list[str]:
+    """Students' answers that are right in part at least and share few words with what was asked."""
+    signs = CountedSigns(question.question)
+    return [
+        answer.text
+        for answer in question.answers
+        if not answer.graded.is_made_up and answer.graded.score >= _RIGHT_FROM and signs.is_in_other_words(answer.text)
+    ]
 
 
 def _asked(question: ReaderQuestion) -> list[str]:

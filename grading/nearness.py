@@ -31,20 +31,23 @@ class Near:
     """Cosines of an answer with the nearest of what was asked and the nearest key point, 1 where its words are known.
 
     ``ahead``: how much nearer it is to what was asked than to the ten nearest of other questions, in the mean.
+    ``is_far``: it is about nothing that is taught here.
     """
 
     asked: float = 1.0
     point: float = 1.0
     ahead: float = 1.0
+    is_far: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Nearness:
     """By language: ``centers`` the mean vector of what is asked, ``others`` ``[n, d]`` model answers to questions.
 
-    ``others`` are vectors of length 1 with the center taken off.
+    ``others`` are vectors of length 1 with the center taken off. ``cosine_below``: no right answer is further away.
     """
 
+    cosine_below: float
     centers: Mapping[str, Vectors]
     others: Mapping[str, Vectors]
 
@@ -62,6 +65,7 @@ class Nearness:
             asked=found,
             point=float((of_length_one(points - center) @ own).max()),
             ahead=found - _nearest(self._others(language) if others is None else others, own),
+            is_far=bool((asked @ answer).max() < self.cosine_below),
         )
 
     def center(self, language: str) -> Vectors | float:
@@ -76,23 +80,25 @@ class Nearness:
         return np.concatenate(list(self.others.values())) if self.others else None
 
 
-def nearness_from_arrays(arrays: Mapping[str, NDArray[np.float16]]) -> Nearness:
-    """From the content of ``nearness.safetensors``: ``centers.LANGUAGE`` and ``others.LANGUAGE``, float16."""
+def nearness_from_arrays(arrays: Mapping[str, NDArray[np.floating]]) -> Nearness:
+    """From ``nearness.safetensors``: ``centers.LANGUAGE``, ``others.LANGUAGE``, and ``cosine_below`` ``[1]``."""
     found: dict[str, dict[str, Vectors]] = {"centers": {}, "others": {}}
     for name, array in arrays.items():
-        what, language = name.split(".", 1)
-        found[what][language] = array.astype(np.float32)
-    return Nearness(**found)
+        if name != "cosine_below":
+            what, language = name.split(".", 1)
+            found[what][language] = array.astype(np.float32)
+    return Nearness(cosine_below=float(arrays["cosine_below"][0]), centers=found["centers"], others=found["others"])
 
 
-def nearness_to_arrays(nearness: Nearness) -> dict[str, NDArray[np.float16]]:
+def nearness_to_arrays(nearness: Nearness) -> dict[str, NDArray[np.floating]]:
     """What :func:`nearness_from_arrays` reads."""
     parts = {"centers": nearness.centers, "others": nearness.others}
-    return {
+    arrays = {
         f"{what}.{language}": np.asarray(array, np.float16)
         for what, own in parts.items()
         for language, array in sorted(own.items())
     }
+    return {**arrays, "cosine_below": np.array([nearness.cosine_below], np.float32)}
 
 
 def of_length_one(vectors: Vectors) -> Vectors:

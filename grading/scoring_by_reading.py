@@ -110,7 +110,7 @@ class ReadQuestion:
         is_guess = is_formula(answer.text) and self._signs.is_in_other_words(answer.text)
         if is_guess:
             doubt = np.inf  # signs where words were asked for: a person can tell
-        elif self._is_elsewhere(answer.text, row):
+        elif near.is_far or self._is_elsewhere(answer.text, row):
             fraction, coverages, contradictions = 0.0, np.zeros_like(coverages), np.zeros_like(contradictions)
         nothing = max(float(coverages.max()), float(contradictions.max()), fraction)
         return Scored(

@@ -27,7 +27,7 @@ from lti_tool.models.errors import RunRefused, VersionBroken, VersionsFolderUnus
 
 Kind = Literal["GRADER", "EXPLAINER"]
 
-_KNOWN_VERSIONS = (1, 2)
+_KNOWN_VERSIONS = (1, 2, 3)
 SUFFIXES = frozenset({".safetensors", ".json", ".jsonl", ".md", ".html"})
 READINGS = "readings.jsonl"
 """What a run made of each answer, with the answers."""

@@ -65,7 +65,7 @@ def test_only_answers_in_other_words_are_asked_about() -> None:
     known = replace(question.answers[0], text="method switches off")
     data = [replace(question, answers=(known, *question.answers[1:]))]
     angles = Angles(questions(1))
-    nearness = Nearness(centers={}, others={})
+    nearness = Nearness(cosine_below=-1.0, centers={}, others={})
     near = near_of(data, [(0, 0), (0, 1)], nearness, angles.encode)
     assert near[0] == Near()
     assert near[1].asked == pytest.approx(np.cos(0.2), abs=1e-5)
@@ -75,9 +75,10 @@ def test_only_answers_in_other_words_are_asked_about() -> None:
 
 def test_what_all_texts_of_a_language_have_in_common_is_taken_off() -> None:
     answer, asked = np.array([0.8, 0.6], np.float32), np.array([[1.0, 0.0]], np.float32)
-    nearness = Nearness(centers={"en": np.array([0.8, 0.0], np.float32)}, others={"en": np.array([[0.0, 1.0]])})
+    center = {"en": np.array([0.8, 0.0], np.float32)}
+    nearness = Nearness(cosine_below=0.9, centers=center, others={"en": np.array([[0.0, 1.0]], np.float32)})
     near = nearness.of(answer, asked=asked, points=asked, language="en")
-    assert near == Near(asked=pytest.approx(0.0), point=pytest.approx(0.0), ahead=pytest.approx(-1.0))
+    assert near == Near(asked=pytest.approx(0.0), point=pytest.approx(0.0), ahead=pytest.approx(-1.0), is_far=True)
     # Of a language that was not trained, what those have in common that were.
     assert nearness.of(answer, asked=asked, points=asked, language="fr") == near
 
@@ -105,6 +106,19 @@ def test_a_question_and_the_one_an_answer_is_borrowed_from_are_none_of_the_other
     assert stray.ahead == pytest.approx(np.cos(1.1) - np.cos(0.9), abs=1e-5)
 
 
+def test_one_in_a_hundred_right_answers_in_other_words_may_be_lost() -> None:
+    data = questions(1, of_each=100)
+    angles = Angles(data)
+    nearness = fitted_nearness(data, angles.encode)
+    cosines = [float(np.cos(angles.of[answer.text])) for answer in data[0].answers]
+    assert 1 <= sum(cosine < nearness.cosine_below for cosine in cosines) <= 2
+
+
+def test_nothing_is_far_where_too_few_right_answers_say_what_is_near() -> None:
+    data = questions(1, of_each=20)
+    assert fitted_nearness(data, Angles(data).encode).cosine_below == -1.0
+
+
 def _directions(data: Sequence[ReaderQuestion], angles: Angles) -> NDArray[np.float32]:
     return angles.encode([question.references[0] for question in data])
 
@@ -120,5 +134,6 @@ def test_nearness_is_the_same_after_writing_and_reading() -> None:
     data = questions(5)
     nearness = fitted_nearness(data, Angles(data).encode)
     again = nearness_from_arrays(nearness_to_arrays(nearness))
+    assert again.cosine_below == pytest.approx(nearness.cosine_below, abs=1e-3)
     assert again.centers["en"] == pytest.approx(nearness.centers["en"], abs=1e-3)
     assert again.others["en"] == pytest.approx(nearness.others["en"], abs=1e-3)

@@ -91,6 +91,7 @@ def test_a_run_leaves_a_model_readings_card_and_manifest(finished: Run) -> None:
     names = {
         "adapter",
         "reader.safetensors",
+        "nearness.safetensors",
         "learnt.safetensors",
         "head.json",
         "metrics.json",
@@ -106,6 +107,7 @@ def test_a_run_leaves_a_model_readings_card_and_manifest(finished: Run) -> None:
         "adapter/adapter_config.json",
         "adapter/adapter_model.safetensors",
         "reader.safetensors",
+        "nearness.safetensors",
         "learnt.safetensors",
         "head.json",
         "metrics.json",

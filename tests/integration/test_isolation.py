@@ -20,6 +20,7 @@ from psycopg import Connection, sql
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from grading.domain import Question
 from lti_tool.admin.sessions import create_link, start_session
 from lti_tool.db import fetch_all, fetch_one
 from lti_tool.errors import NotFound
@@ -32,6 +33,7 @@ from lti_tool.models.store import add_version
 from lti_tool.models.versions import NewVersion
 from lti_tool.questions import origins
 from lti_tool.questions import store as questions
+from lti_tool.questions.trials import add_trial
 from lti_tool.submissions import result_views
 from lti_tool.submissions import store as submissions
 from lti_tool.submissions import views as submission_views
@@ -51,7 +53,7 @@ OPEN_TO_ALL = {
 ADMINISTRATION = "/admin"
 PROMPT, ANSWER = "Whose prompt is this?", "Whose answer is this?"
 #: Ids that :meth:`Belongings.ids` has a value for.
-KNOWN_IDS = frozenset({"quiz_id", "question_id", "attempt_id", "regrade_id"})
+KNOWN_IDS = frozenset({"quiz_id", "question_id", "attempt_id", "regrade_id", "trial_id"})
 #: Ids of what belongs to a placement; the others are of a course.
 OF_A_PLACEMENT = frozenset({"attempt_id", "regrade_id"})
 _numbers = count(1)
@@ -70,12 +72,15 @@ class Belongings:
     question_id: int
     attempt_ids: tuple[int, int]
     regrade_id: int
+    trial_id: int
 
     @classmethod
     def of(cls, course: Course) -> Belongings:
         """Fill a course by using it; the learner is Ada, the instructor Grace, at every school."""
         quiz_id = course.has_quiz(make_question(PROMPT), make_question("Another?"), max_attempts=2)
         people = {"learner": course.learner(), "instructor": course.instructor(), "author": course.author()}
+        # A tried answer belongs to a person, not to a course: to one whom nobody else is.
+        people["colleague"] = course.author("katherine-johnson")
         _attempts(people["learner"])
         course.grades(people["learner"])
         people["learner"].post("attempts", {"csrf_token": people["learner"].token()})
@@ -96,6 +101,7 @@ class Belongings:
             question_id=question_id,
             attempt_ids=(begun, graded),
             regrade_id=int(page.path.rsplit("/", 1)[1]),
+            trial_id=_trial(course, people["colleague"]),
         )
 
     def ids(self, attempt_id: int) -> dict[str, object]:
@@ -105,6 +111,7 @@ class Belongings:
             "question_id": self.question_id,
             "attempt_id": attempt_id,
             "regrade_id": self.regrade_id,
+            "trial_id": self.trial_id,
         }
 
     def rows(self) -> str:
@@ -191,6 +198,14 @@ def _form(person: Person, belongings: Belongings) -> dict[str, object]:
         "explanation": "Taken over",
         "reason": "Taken over",
     }
+
+
+def _trial(course: Course, colleague: Person) -> int:
+    """An answer that the colleague tries, and that no worker has scored yet."""
+    with course.transaction() as connection:
+        (user_id,) = connection.execute("SELECT id FROM users WHERE sub = %s", (colleague.sub,)).fetchone() or (0,)
+        question = Question(prompt=PROMPT, model_answers=("Mine.",), language="en")
+        return add_trial(connection, question, ANSWER, user_id=user_id)
 
 
 def addresses(app: Flask, *, with_launch: bool) -> Iterator[Address]:

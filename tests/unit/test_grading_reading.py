@@ -60,7 +60,7 @@ def grader(tiny_encoder_folder: Path) -> Grader:
         curve=((0.0, 1.0), (0.0, 1.0)),
         interval=Interval(edges=(0.5,), half_widths=(0.2, 0.3), confidences=(0.6, 0.7)),
         thresholds=Thresholds(covered_from=0.0, partial_from=0.0, contradicted_from=1.1),
-        nearness=Nearness(centers={}, others={}),
+        nearness=Nearness(cosine_below=-1.0, centers={}, others={}),
         elsewhere=None,
         digest="0123",
     )

@@ -176,7 +176,7 @@ def listing(name: str) -> Callable[[Path], None]:
         (replace_by_link, "card.md is a link"),
         (link_a_folder, "adapter is a link"),
         (put_in_a_pipe, "no ordinary file"),
-        (with_manifest(schema_version=3), "schema version 3"),
+        (with_manifest(schema_version=4), "schema version 4"),
         (with_manifest(schema_version=None), "schema version None"),
         (lose_the_manifest, "not finished"),
         (garble_the_manifest, "cannot be read"),
