@@ -27,6 +27,8 @@ from lti_tool.worker import TRY_ANSWER, wake_later
 @with_session(Role.INSTRUCTOR)
 def leave_trial(launch_id: UUID, quiz_id: UUID) -> ResponseReturnValue:
     """Whoever comes back to the address of a form that was sent finds the form as it is saved."""
+    with launch_transaction() as connection:
+        store.get_quiz(connection, quiz_id, current_session().context_id)
     question_id = request.args.get("question", type=int)
     if question_id is None:
         return redirect(url_for("questions.new_question", quiz_id=quiz_id), 303)

@@ -219,7 +219,8 @@ def test_another_site_cannot_press_activate(practice_lms: RunningLms) -> None:
     forged = practice_lms.browser.post(url, headers={"Sec-Fetch-Site": "cross-site"}, timeout=10)
     assert forged.status_code == 403
     assert tool_states(practice_lms) == {"Quiz tool": "Pending"}
-    assert practice_lms.browser.post(url.replace(deployment, "999"), timeout=10).status_code == 404
+    unknown = f"{practice_lms.issuer}/site/tools/999/activate"
+    assert practice_lms.browser.post(unknown, timeout=10).status_code == 404
 
 
 def test_a_program_s_registration_activates_a_pending_tool(practice_lms: RunningLms) -> None:
