@@ -64,9 +64,7 @@ def read_learnt(folder: Path | None) -> LearntAnswers | None:
 
 def count_learnt(learnt: LearntAnswers | None, questions: Sequence[GradedQuestion]) -> int | None:
     """How many of the answers were learnt; ``None`` where nobody knows."""
-    if learnt is None:
-        return None
-    return sum(learnt.knows(graded.question.prompt, answer.text) for graded in questions for answer in graded.answers)
+    return None if learnt is None else without_learnt(questions, [learnt])[1]
 
 
 def without_learnt(

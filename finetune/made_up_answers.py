@@ -11,9 +11,10 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
+from finetune.behaviour.forms import with_polite_endings
 from finetune.graded_answer import GradedAnswer
 from finetune.graded_questions import GradedQuestion
-from finetune.made_up_forms import denied, in_other_words, politely
+from finetune.made_up_forms import denied, in_other_words
 from grading.domain import Verdict
 from grading.keypoints import key_points_of
 from grading.polarity import with_opposite_directions
@@ -130,7 +131,7 @@ def _reworded(graded: GradedQuestion, rng: random.Random) -> Iterator[GradedAnsw
         other = in_other_words(text, language)
         if other != text:
             yield _all(graded, "synonyms", other, C, 1)
-        if language == "ko" and (polite := politely(text)) != text:
+        if language == "ko" and (polite := with_polite_endings(text)) != text:
             yield _all(graded, "polite", polite, C, 1)
     first = rng.randrange(len(points))
     statements = (denied(point, language, first + number) for number, point in enumerate(points))

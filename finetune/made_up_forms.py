@@ -1,15 +1,14 @@
-"""Other forms of a text for made-up answers: in other words, politely, denied as a whole.
+"""Other forms of a text for made-up answers: in other words, denied as a whole.
 
-The behaviour suite has rules and words of its own for the same, so that it does not test what was learned by heart.
+The behaviour suite has words and denials of its own for the same, so that it does not test what was learned by heart.
+What has one right form only, as polite endings, is taken from :mod:`finetune.behaviour.forms`.
 """
 
 from __future__ import annotations
 
 import re
 
-from grading.text import sentences
-
-_N, _B = 4, 17  # numbers of the final ㄴ and ㅂ in a Hangul syllable
+from finetune.behaviour.forms import word_patterns
 
 
 def in_other_words(text: str, language: str) -> str:
@@ -17,11 +16,6 @@ def in_other_words(text: str, language: str) -> str:
     for pattern, other in _OTHER_WORDS[language]:
         text = pattern.sub(other, text)
     return text
-
-
-def politely(text: str) -> str:
-    """Korean sentences in -다 as they are said to a teacher: -습니다."""
-    return " ".join(_polite(sentence) for sentence in sentences(text))
 
 
 def denied(text: str, language: str, number: int) -> str:
@@ -35,25 +29,8 @@ def denied(text: str, language: str, number: int) -> str:
     return f"{_DENIALS_EN[number % len(_DENIALS_EN)]} {lowered}."
 
 
-def _polite(sentence: str) -> str:
-    match = re.fullmatch(r"(.*)([가-힣])다\.?", sentence, re.DOTALL)
-    if match is None:
-        return sentence
-    before, last = match.groups()
-    code = ord(last) - ord("가")
-    if last == "는":
-        return f"{before}습니다."
-    if code % 28 in (0, _N):
-        return f"{before}{chr(ord('가') + code - code % 28 + _B)}니다."
-    return f"{before}{last}습니다."
-
-
-def _patterns(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(rf"\b{old}\b" if old.isascii() else old), new) for old, new in pairs)
-
-
 _OTHER_WORDS = {
-    "en": _patterns(
+    "en": word_patterns(
         (
             ("uses", "makes use of"), ("shows", "indicates"), ("because", "as"), ("big", "large"), ("also", "too"),
             ("however", "but"), ("model", "algorithm"), ("data", "dataset"), ("gives", "provides"),
@@ -64,7 +41,7 @@ _OTHER_WORDS = {
             ("allows", "lets"), ("about", "regarding"), ("between", "among"),
         )
     ),
-    "ko": _patterns(
+    "ko": word_patterns(
         (
             ("때문에", "까닭에"), ("모든", "전부의"), ("많은", "다수의"), ("작은", "조그만"), ("큰", "커다란"),
             ("값", "수치"), ("오차", "에러"), ("학습", "훈련"), ("입력", "인풋"), ("특징", "피처"), ("보다", "보다도"),

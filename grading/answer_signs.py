@@ -128,11 +128,10 @@ class CountedSigns:
         Only for an answer that is made of nothing but key points and sentences of model answers: with anything beside
         them it may be quoting what it denies.
         """
-        own = _plain_sentences(said)
-        if not own or not own <= self._asked_sentences:
+        found = self._word_for_word(said)
+        if found is None:
             return logits
-        points = [bool(needed) and needed <= own for needed in self._point_sentences]
-        references = [bool(needed) and needed <= own for needed in self._reference_sentences]
+        points, references = found
         return ReadLogits(
             point_said=np.where(points, np.maximum(logits.point_said, _SURE), logits.point_said),
             point_contradicted=np.where(points, -_SURE, logits.point_contradicted),
@@ -142,16 +141,25 @@ class CountedSigns:
 
     def are_everything(self, said: Sequence[str]) -> bool:
         """Whether these sentences are all key points, or a whole model answer, word for word, and nothing else."""
-        own = _plain_sentences(said)
-        if not own or not own <= self._asked_sentences:
+        found = self._word_for_word(said)
+        if found is None:
             return False
-        has_points = self._has_key_points and all(needed and needed <= own for needed in self._point_sentences)
-        return has_points or any(needed and needed <= own for needed in self._reference_sentences)
+        points, references = found
+        return (self._has_key_points and all(points)) or any(references)
 
     def is_in_other_words(self, answer: str) -> bool:
         """Whether few of the answer's terms are in question, model answers or key points too."""
         own = set(terms(answer))
         return _share(own & self._known_terms, own) < KNOWN_BELOW
+
+    def _word_for_word(self, said: Sequence[str]) -> tuple[list[bool], list[bool]] | None:
+        """Which key points and which model answers are among these sentences; ``None`` if anything else is, or none."""
+        own = _plain_sentences(said)
+        if not own or not own <= self._asked_sentences:
+            return None
+        points = [bool(needed) and needed <= own for needed in self._point_sentences]
+        references = [bool(needed) and needed <= own for needed in self._reference_sentences]
+        return points, references
 
     def _counted(self, answer: str) -> tuple[float, ...]:
         """Against the model answer that has most of its trigrams in the answer."""

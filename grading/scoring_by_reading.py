@@ -107,10 +107,11 @@ class ReadQuestion:
         windows, similarities = self._evidence(answer, states, of_points)
         if self._signs.are_everything(answer.sentences):
             fraction, doubt = 1.0, 0.0
-        is_guess = is_formula(answer.text) and self._signs.is_in_other_words(answer.text)
+        in_other_words = self._signs.is_in_other_words(answer.text)
+        is_guess = in_other_words and is_formula(answer.text)
         if is_guess:
             doubt = np.inf  # signs where words were asked for: a person can tell
-        elif near.is_far or self._is_elsewhere(answer.text, row):
+        elif near.is_far or (in_other_words and self._is_elsewhere(row)):
             fraction, coverages, contradictions = 0.0, np.zeros_like(coverages), np.zeros_like(contradictions)
         nothing = max(float(coverages.max()), float(contradictions.max()), fraction)
         return Scored(
@@ -178,10 +179,10 @@ class ReadQuestion:
         readings = self._reader.read(self._points, prepared) + self._reader.read(self._references, prepared)
         return all(each.said < _SAYS_NOTHING and each.contradicted < _DENIES_NOTHING for each in readings)
 
-    def _is_elsewhere(self, answer: str, row: NDArray[np.float64]) -> bool:
+    def _is_elsewhere(self, row: NDArray[np.float64]) -> bool:
         """A good answer to another question sounds right to a reader that does not know what this one asks."""
         elsewhere = self._scorer.model.elsewhere
-        return elsewhere is not None and self._signs.is_in_other_words(answer) and elsewhere(row)
+        return elsewhere is not None and elsewhere(row)
 
     def _near(self, answer: str) -> Near:
         """Asked of the published encoder, where the words alone do not say that the answer is about the question."""

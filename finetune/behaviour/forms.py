@@ -83,6 +83,11 @@ def with_lone_surrogates(text: str) -> str:
     return f"\ud83d{text[:middle]}\udc00{text[middle:]}\ud800"
 
 
+def word_patterns(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Words, whole ones where they are English, with what takes their place."""
+    return tuple((re.compile(rf"\b{old}\b" if old.isascii() else old), new) for old, new in pairs)
+
+
 def _may_slip(word: str, language: str) -> bool:
     if language == "ko":
         return len(re.findall(r"[가-힣]", word)) >= 3
@@ -123,12 +128,8 @@ def _polite(sentence: str) -> str:
     return f"{before}{last}습니다."
 
 
-def _patterns(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(rf"\b{old}\b" if old.isascii() else old), new) for old, new in pairs)
-
-
 _SYNONYMS = {
-    "en": _patterns(
+    "en": word_patterns(
         (
             ("because", "since"), ("large", "big"), ("larger", "bigger"), ("uses", "employs"), ("whereas", "while"),
             ("needs", "requires"), ("often", "frequently"), ("therefore", "hence"), ("so that", "such that"),
@@ -139,7 +140,7 @@ _SYNONYMS = {
             ("helps", "aids"), ("only", "just"), ("tells", "says"), ("many", "lots of"), ("finds", "determines"),
         )
     ),
-    "ko": _patterns(
+    "ko": word_patterns(
         (
             ("데이터", "자료"), ("방법", "방식"), ("예를 들어", "가령"), ("따라서", "그러므로"), ("그러나", "하지만"),
             ("가장", "제일"), ("예제", "샘플"), ("레이블", "라벨"), ("단어", "낱말"), ("서로 다른", "각기 다른"),
@@ -148,7 +149,7 @@ _SYNONYMS = {
         )
     ),
 }  # fmt: skip
-_CONTRACTIONS = _patterns(
+_CONTRACTIONS = word_patterns(
     (
         ("does not", "doesn't"), ("do not", "don't"), ("is not", "isn't"), ("are not", "aren't"),
         ("cannot", "can't"), ("It is", "It's"), ("it is", "it's"), ("need not", "needn't"), ("that is", "that's"),

@@ -30,7 +30,7 @@ def test_words_of_no_subject_are_replaced(text: str, language: str, other: str) 
     ],
 )
 def test_korean_is_said_politely(plain: str, polite: str) -> None:
-    assert made_up_forms.politely(plain) == polite
+    assert forms.with_polite_endings(plain) == polite
 
 
 def test_a_statement_is_denied_whole() -> None:
