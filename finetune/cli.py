@@ -217,7 +217,7 @@ def explainer_export(run: Path, merged: Path | None, gguf: Path | None, is_json:
     "--epochs",
     type=click.IntRange(1, 100),
     default=None,
-    help="Passes; with --mode full at most.  [default: 6; few answers 3; with --from 2, reader 1; full 4]",
+    help="Passes; with --mode full at most.  [default: 6; few answers 2; with --from 2, reader 1; full 4]",
 )
 @click.option(
     "--folds",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Tell = Callable[[int, int, str], None]
 
 DEFAULT = "default"
-_MOST_MADE_UP = 12
+_MOST_MADE_UP = 6
 """Beside answers of one's own: the trees of the sample bank saw all thirty to a question."""
 
 

@@ -75,7 +75,7 @@ _QUICK: dict[str, Any] = {"epochs": 1, "most_made_up": 2}
 """For a frozen encoder, which is for a quick trial: a minute and a half of processor time for 300 answers."""
 
 
-_FEW: dict[str, Any] = {"epochs": 3, "batch_size": 32, "folds": 3, "most_made_up": 6}
+_FEW: dict[str, Any] = {"epochs": 2, "batch_size": 32, "folds": 3, "most_made_up": 6}
 _FEW_ANSWERS = 1000
 
 
