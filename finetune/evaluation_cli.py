@@ -198,7 +198,7 @@ def explainer(
 
 
 def _read(paths: Sequence[Path], part: Part | None, by: By, *, labels: Literal["confirmed", "all"]) -> _Data:
-    from finetune.graded_questions import csv_questions
+    from finetune.scored_tables import csv_questions
 
     questions: list[GradedQuestion] = []
     sources: list[str] = []

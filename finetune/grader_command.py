@@ -46,7 +46,7 @@ def training_data(
     :class:`finetune.errors.FinetuneError`.
     """
     from finetune.dataset import graded_questions, read_dataset
-    from finetune.graded_questions import csv_questions
+    from finetune.scored_tables import csv_questions
 
     questions = _bank_questions(bank)
     digests: list[str] = []

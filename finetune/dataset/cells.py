@@ -26,7 +26,9 @@ def score_of(cell: str, max_score: float) -> float | None:
     fraction = float(bare) / (100 if is_percent else max_score)
     if fraction > 1:
         top = "100%" if is_percent else f"{max_score:g}"
-        hint = "; --max-score says what full marks are" if max_score == 1 and not is_percent else ""
+        hint = (
+            "; mlquiz dataset import --max-score says what full marks are" if max_score == 1 and not is_percent else ""
+        )
         raise ValueError(f"the score {shown(text)} is more than {top}{hint}")
     return fraction
 

@@ -81,6 +81,8 @@ def findings_of(material: Material, tell: Tell | None = None) -> tuple[Finding, 
         if tell:
             tell(done, len(_STEPS))
         found += step(material)
+    if tell:
+        tell(len(_STEPS), len(_STEPS))
     return tuple(found)
 
 

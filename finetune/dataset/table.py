@@ -105,7 +105,7 @@ def _text(path: Path, encoding: str | None) -> str:
         row = _row_of(data[: error.start].decode(chosen, errors="replace"))
         raise DataUnreadable(
             f"{path}: row {row}: byte {error.start + 1} is not {chosen.removesuffix('-sig').upper()}; save the file as"
-            " “CSV UTF-8”, or name its encoding: --encoding cp949."
+            " “CSV UTF-8”, or name its encoding: mlquiz dataset import --encoding cp949."
         ) from error
     if "\0" in text:
         row = _row_of(text[: text.index("\0")])

@@ -117,7 +117,7 @@ def _require_cells(table: Table, record: Record) -> None:
         raise ValueError(f"{len(record)} cells, but the header has {table.width}; put quotes around such text")
     short = [part for part in COLUMNS if table.columns[part] >= len(record)]
     if short:
-        raise ValueError(f"only {len(record)} cells, none for the {short[0]}; is the file cut off?")
+        raise ValueError(f"only {len(record)} cells, none for the {short[0]}; the file may be cut off")
     long = [name for name, column in _named(table) if len(table.cell(record, column)) > MAX_CHARACTERS]
     if long:
         raise ValueError(f"the {long[0]} has more than {MAX_CHARACTERS:,} characters")

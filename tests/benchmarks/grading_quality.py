@@ -19,7 +19,8 @@ from finetune.evaluation.curves import risk_curve
 from finetune.evaluation.figures import grader_figures
 from finetune.evaluation.judged import Judged, judge_answers
 from finetune.graded_answer import GradedAnswer
-from finetune.graded_questions import GradedQuestion, csv_questions
+from finetune.graded_questions import GradedQuestion
+from finetune.scored_tables import csv_questions
 from grading.grader import load_grader
 
 CURVE = Path("artefacts") / "risk-coverage.svg"

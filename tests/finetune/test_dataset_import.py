@@ -210,7 +210,7 @@ def test_scores_are_fractions(cell: str, max_score: float, score: float | None) 
 @pytest.mark.parametrize(
     ("cell", "max_score", "said"),
     [
-        ("1.5", 1, "more than 1; --max-score says what full marks are"),
+        ("1.5", 1, "more than 1; mlquiz dataset import --max-score says what full marks are"),
         ("6", 5, "more than 5"),
         ("150%", 1, "more than 100%"),
         ("0,85", 1, "write a point, not a comma"),

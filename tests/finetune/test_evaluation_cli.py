@@ -193,7 +193,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_score_out_of_range_is_refused_with_its_row(course: Path, tmp_path: Path) -> None:
     text = course.read_text(encoding="utf-8").replace("0.5", "5", 1)
     course.write_text(text, encoding="utf-8")
-    assert "row 2: the score 5.0" in refused("grader", "--data", course, "--output", tmp_path / "out")
+    assert "row 2: the score 5 is more than 1" in refused("grader", "--data", course, "--output", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

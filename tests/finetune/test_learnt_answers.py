@@ -14,9 +14,10 @@ from safetensors import safe_open
 from finetune.dataset_cli import dataset
 from finetune.evaluation_cli import evaluate
 from finetune.graded_answer import GradedAnswer
-from finetune.graded_questions import GradedQuestion, csv_questions
+from finetune.graded_questions import GradedQuestion
 from finetune.grader_training import train_head
 from finetune.learnt_answers import LEARNT, count_learnt, read_learnt, without_learnt, write_learnt
+from finetune.scored_tables import csv_questions
 from grading.domain import Question
 from grading.encoder import Encoder
 
