@@ -17,6 +17,7 @@ from finetune.cross_judged import judged, judged_by_cosine
 from finetune.encoder_head import EncoderHead, fitted_head
 from finetune.errors import TooFewExamples
 from finetune.evaluation import report_html
+from finetune.explainer_run import refuse_other
 from finetune.graded_answer import GradedAnswer
 from finetune.graded_questions import GradedQuestion
 from finetune.grader_run_report import CrossEvaluation, cross_evaluation, run_report
@@ -35,7 +36,7 @@ from grading.features import FEATURES, QuestionFeatures, answer_features
 from grading.guard import guard
 from grading.head import SCHEMA_VERSION, Interval
 from grading.keypoints import key_points_of
-from grading.unpacking import file_sha256
+from grading.unpacking import file_sha256, read_manifest
 
 
 def train_head(
@@ -57,11 +58,20 @@ def train_head(
     ``version`` is that of the encoder that is to serve, where ``encoder`` is an export of it, quicker and gives
     nearly its vectors. ``most_made_up`` of the made-up answers to a question are used (``None``: all); most of the time
     goes into them. ``datasets`` are the digests of those that the questions came from, with their test parts where
-    ``has_test``. Raises :class:`TooFewExamples` for fewer questions than folds.
+    ``has_test``. Raises :class:`TooFewExamples` for fewer questions than folds, :class:`RunMismatch` where ``output``
+    holds another run; the same one is made again.
     """
     if len({graded.group for graded in questions}) < FOLDS:
         raise TooFewExamples(f"at least {FOLDS} different questions are needed to cross-validate, not {len(questions)}")
     version = version or encoder.version
+    about = {
+        "dataset_digest": dataset_digest(datasets, digest_of(questions)),
+        "code_version": code_version(),
+        "encoder": {"name": encoder.name, "version": version},
+        "seed": seed,
+        LEARNT_TEST: has_test,
+    }
+    _refuse_other_run(output, about)
     report = progress or (lambda fraction, text: None)
     answers = training_answers(questions, encoder, report, most_made_up)
     report(0.8, "cross-validating")
@@ -73,13 +83,6 @@ def train_head(
     found = _cross_evaluation(questions, answers, own.fractions, own.interval, encoder, seed)
     metrics = {"own": own.metrics, "portable": heads["portable"].metrics, **found.as_json()}
     content = {"schema_version": SCHEMA_VERSION, "variants": {name: head.variant for name, head in heads.items()}}
-    about = {
-        "dataset_digest": dataset_digest(datasets, digest_of(questions)),
-        "code_version": code_version(),
-        "encoder": {"name": encoder.name, "version": version},
-        "seed": seed,
-        LEARNT_TEST: has_test,
-    }
     facts = [
         ("Encoder", f"{encoder.name}, {version}"),
         ("Training", f"mode head, seed {seed}"),
@@ -89,7 +92,8 @@ def train_head(
     ]
     page = report_html(run_report(found, losses=(), steps=0, facts=facts))
     write_learnt(output, questions, key=digest_of(questions))
-    write_head(output, content, metrics, answers, about, page)
+    sources = Counter(graded.source for graded in questions for _ in graded.answers)
+    write_head(output, content, metrics, answers, about, page, sources)
     return metrics
 
 
@@ -121,17 +125,18 @@ def write_head(
     answers: Sequence[TrainingAnswer],
     about: Mapping[str, Any],
     report: str,
+    sources: Mapping[str, int],
 ) -> None:
     """Write the files; the manifest comes last, so that a folder without one is known to be unfinished.
 
-    The report shows answers and is not listed in it.
+    The report shows answers and is not listed in it. ``sources``: how many real answers are of which set.
     """
     output.mkdir(parents=True, exist_ok=True)
     head = output / "head.json"
     head.write_text(json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
     counts = Counter("real" if answer.is_real else "made up" for answer in answers)
     encoder = about["encoder"]
-    card = head_card(encoder["name"], encoder["version"], about["seed"], counts, metrics)
+    card = head_card(encoder["name"], encoder["version"], about["seed"], counts, metrics, sources)
     (output / "card.md").write_text(card, encoding="utf-8")
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     (output / "report.html").write_text(report, encoding="utf-8", errors="replace")
@@ -145,6 +150,13 @@ def write_head(
         "files": {name: file_sha256(output / name) for name in ("card.md", "head.json", LEARNT, "metrics.json")},
     }
     (output / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _refuse_other_run(output: Path, about: Mapping[str, Any]) -> None:
+    manifest = read_manifest(output)
+    if manifest is not None:
+        told = ("dataset_digest", "encoder", "seed", LEARNT_TEST)
+        refuse_other(manifest, {name: about[name] for name in told}, output)
 
 
 def _cross_evaluation(

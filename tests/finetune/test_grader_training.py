@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finetune.errors import TooFewExamples
+from finetune.errors import RunMismatch, TooFewExamples
 from finetune.graded_answer import GradedAnswer
 from finetune.graded_questions import GradedQuestion, sample_questions
 from finetune.grader_training import train_head
@@ -97,6 +97,19 @@ def test_too_few_questions_are_refused(tiny_encoder_folder: Path, tmp_path: Path
     with pytest.raises(TooFewExamples, match="at least 5 different questions"):
         train_head(of_language("en", 4), Encoder(tiny_encoder_folder), tmp_path / "head", seed=1)
     assert not (tmp_path / "head").exists()
+
+
+def test_another_run_in_the_folder_is_left_alone(
+    trained: tuple[Path, dict[str, Any]], tiny_encoder_folder: Path
+) -> None:
+    output, _ = trained
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    samples = [*of_language("en", 5), *of_language("ko", 2)]
+    with pytest.raises(RunMismatch, match="another seed; choose an empty folder"):
+        train_head(samples, Encoder(tiny_encoder_folder), output, seed=2)
+    with pytest.raises(RunMismatch, match="another dataset_digest"):
+        train_head(of_language("en", 6), Encoder(tiny_encoder_folder), output, seed=1)
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
 
 def test_answers_without_verdicts_teach_by_their_score(tiny_encoder_folder: Path, tmp_path: Path) -> None:
@@ -237,8 +250,9 @@ def test_the_interval_holds_nine_of_ten_errors() -> None:
 
 def test_the_card_names_encoder_figures_and_limits(trained: tuple[Path, dict[str, Any]]) -> None:
     _, metrics = trained
-    card = head_card("some-encoder", "abcd", 3, {"real": 5, "made up": 9}, metrics)
+    card = head_card("some-encoder", "abcd", 3, {"real": 5, "made up": 9}, metrics, {"samples": 3, "term1": 2})
     assert "some-encoder" in card
     assert "| dont_know |" in card
-    assert "No other data took part" in card
-    assert "tuned on the same bank" in card
+    assert "|  |" not in card
+    assert "5 graded answers (3 of the sample question bank" in card
+    assert ", 2 of term1) and 9 answers made up from them" in card
