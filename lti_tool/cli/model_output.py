@@ -42,9 +42,10 @@ def facts_of(version: ModelVersion) -> dict[str, Any]:
 def show_versions(versions: Sequence[ModelVersion], kinds: Sequence[Kind | None]) -> None:
     """A table for people, and which of ``kinds`` the settings decide about."""
     if versions:
-        table = Table(Column("version", no_wrap=True), "kind", "status", "added", "by", "figures", "data")
+        whole = (Column(name, no_wrap=True) for name in ("version", "kind", "status", "added"))
+        table = Table(*whole, *(Column(name, overflow="fold") for name in ("by", "figures", "data")))
         for each in versions:
-            figures = "  ".join(f"{name} {value:.4f}" for name, value in each.headline.items())
+            figures = "\n".join(f"{name} {value:.4f}" for name, value in each.headline.items())
             added = each.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
             cells = (each.digest, each.kind.lower(), each.status.lower(), added, each.created_by, figures)
             table.add_row(*map(Text, cells), Text((each.dataset_digest or "–")[:16]))
@@ -64,7 +65,7 @@ def show_version(version: ModelVersion) -> None:
     if version.promoted_at is not None:
         forced = f", forced: {version.forced_because}" if version.forced_because else ""
         say(f"  promoted  {version.promoted_at.astimezone():%Y-%m-%d %H:%M %Z} by {version.promoted_by}{forced}")
-    for title, values in (("settings", _flat(version.settings)), ("figures", version.metrics)):
+    for title, values in (("settings", _flat(version.settings)), ("figures", dict(sorted(version.metrics.items())))):
         if values:
             say(f"  {title}")
         for name, value in values.items():
@@ -80,7 +81,7 @@ def compared_figures(first: ModelVersion, second: ModelVersion) -> dict[str, dic
 
 def show_comparison(first: ModelVersion, second: ModelVersion) -> None:
     """The figures of two versions side by side, for people."""
-    table = Table("figure", first.digest, second.digest, "difference")
+    table = Table(Column("figure", overflow="fold"), first.digest, second.digest, "difference")
     for name, found in compared_figures(first, second).items():
         table.add_row(
             Text(name), _number(found["first"]), _number(found["second"]), _number(found["difference"], sign="+")
