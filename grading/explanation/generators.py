@@ -96,9 +96,11 @@ def _loaded(model_folder: Path, adapter_folder: Path | None) -> tuple[Any, Any]:
     """Model and tokenizer, read from local files only and never with code from the folder."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as loading
 
     from grading.explanation.decoding import serving_dtype
 
+    loading.disable_progress_bar()  # it writes into the command's own
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(model_folder), local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(

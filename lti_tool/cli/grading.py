@@ -61,8 +61,8 @@ def grade(
     \b
     Examples:
       mlquiz grade --question "What is overfitting?" \\
-        --reference "The model learns the noise of the training data and fails on new data." \\
-        --answer "it memorises the training set"
+        --reference "The model learns the noise of the training data. It fails on new data." \\
+        --answer "it memorises the noise of the training set"
       mlquiz grade --input answers.csv --output graded.csv
     """
     if source is None:

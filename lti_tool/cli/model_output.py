@@ -42,12 +42,15 @@ def facts_of(version: ModelVersion) -> dict[str, Any]:
 def show_versions(versions: Sequence[ModelVersion], kinds: Sequence[Kind | None]) -> None:
     """A table for people, and which of ``kinds`` the settings decide about."""
     if versions:
-        whole = (Column(name, no_wrap=True) for name in ("version", "kind", "status", "added"))
-        table = Table(*whole, *(Column(name, overflow="fold") for name in ("by", "figures", "data")))
+        # Narrow enough for a terminal of 80 columns.
+        table = Table(box=None, padding=(0, 1, 0, 0))
+        for name in ("version", "kind", "status", "added", "figures"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("data", overflow="fold")
         for each in versions:
             figures = "\n".join(f"{name} {value:.4f}" for name, value in each.headline.items())
-            added = each.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
-            cells = (each.digest, each.kind.lower(), each.status.lower(), added, each.created_by, figures)
+            added = f"{each.created_at.astimezone():%Y-%m-%d %H:%M}\n{each.created_by}"
+            cells = (each.digest, each.kind.lower(), each.status.lower(), added, figures)
             table.add_row(*map(Text, cells), Text((each.dataset_digest or "–")[:16]))
         console.print(table)
     for kind in kinds:

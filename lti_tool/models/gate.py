@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
-from finetune.errors import FinetuneError
+from finetune.errors import FinetuneError, TooFewExamples
 from grading.domain import Question
 from grading.errors import GradingError
 from grading.explanation.errors import ExplanationError
@@ -70,7 +70,13 @@ class EvaluationGate:
         from finetune.dataset import graded_questions, read_dataset
 
         dataset = read_dataset(self._data)
-        return dataset, graded_questions(dataset, part={"test"})
+        questions = graded_questions(dataset, part={"test"})
+        if not questions:
+            raise TooFewExamples(
+                f"the test part of {self._data.name} holds no score that a person confirmed: about one question in ten"
+                " falls there, so take a dataset of more questions"
+            )
+        return dataset, questions
 
     def _folder(self, version: ModelVersion | None) -> Path | None:
         return intact_folder(self._settings.versions_path, version.digest) if version else None

@@ -176,7 +176,7 @@ def test_data_without_confirmed_answers_in_its_test_part_are_a_reason(judge: Jud
     write_dataset(data, questions=[question], examples=[example], producer="tests", filters={})
     judgement = EvaluationGate(judge.settings, data)(judge.adds(make_run(judge.folder / "one")), None)
     assert not judgement.ok
-    assert judgement.reasons
+    assert "the test part of dataset holds no score that a person confirmed" in judgement.reasons[0]
 
 
 def test_a_candidate_that_learnt_from_a_test_part_cannot_be_judged_by_one(judge: Judge) -> None:
