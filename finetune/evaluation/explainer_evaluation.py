@@ -27,6 +27,8 @@ from grading.explanation.template import template_text
 
 SCHEMA_VERSION = 1
 TEMPLATE = "template"
+_WORDED_IN_ONE_CALL = 12
+"""A writer takes seconds for a text: the bar is to move."""
 
 Load = Callable[[], Generator]
 """Loads a model when its turn comes: two of them would not fit a small machine."""
@@ -110,10 +112,14 @@ def evaluate_explainer(
     answers = _answers(grader, _spread(questions, limit), tell)
     found = [_writer(TEMPLATE, ALL_LANGUAGES, answers, [template_text(each.feedback) for each in answers])]
     for step, (name, load) in enumerate(writers.items()):
-        tell(step, len(writers), f"wording: {name}")
+        worded, all_words = step * len(answers), len(writers) * len(answers)
+        tell(worded, all_words, f"wording: {name}")
         generator = load()
         own = [each for each in answers if each.feedback.language in generator.languages]
-        texts = generator.rewrite([each.feedback for each in own]) if own else []
+        texts: list[str] = []
+        for start in range(0, len(own), _WORDED_IN_ONE_CALL):
+            texts += generator.rewrite([each.feedback for each in own[start : start + _WORDED_IN_ONE_CALL]])
+            tell(worded + len(texts), all_words, f"wording: {name}")
         found.append(_writer(name, generator.languages, answers, texts))
     return ExplainerEvaluation(answers=tuple(answers), writers=tuple(found))
 
@@ -132,6 +138,7 @@ def _answers(grader: Assesses, chosen: Sequence[tuple[GradedQuestion, str]], tel
         feedback = feedback_from(graded.question, answer, assessment)
         if feedback.gate is None:
             found.append(Worded(group=graded.group, question=graded.question, answer=answer, feedback=feedback))
+        tell(done + 1, len(chosen), "scoring answers")
     if not found:
         raise TooFewExamples("no answer that a text would be written for: all of them get a fixed one")
     return found

@@ -70,6 +70,8 @@ def judge_answers(grader: Assesses, questions: Sequence[GradedQuestion], progres
             size = float(len(answer.text))
             rows.append((number, got.fraction, got.low, got.high, got.confidence, answer.score, size))
             flags.append(got.flags)
+    if progress:
+        progress(len(questions), len(questions), "scoring answers")
     if not rows:
         raise TooFewExamples("no scored answer to judge the grader by")
     question, predicted, low, high, confidence, true, length = np.array(rows, float).T

@@ -53,6 +53,26 @@ def test_the_template_is_always_judged_and_first() -> None:
     assert template.passed.value == 1.0
 
 
+def test_the_bar_moves_while_texts_are_worded_and_ends_full() -> None:
+    told: list[tuple[int, int, str]] = []
+    evaluate_explainer(
+        ShareOfWords(),
+        course(6, 5),
+        {"base model": loads(Writer(None)), "adapter": loads(Writer(None))},
+        progress=lambda done, total, text: told.append((done, total, text)),
+    )
+    scored = [(done, total) for done, total, text in told if text == "scoring answers"]
+    assert scored[-1] == (30, 30)
+    assert [each for each in told if each[2] != "scoring answers"] == [
+        (0, 48, "wording: base model"),
+        (12, 48, "wording: base model"),
+        (24, 48, "wording: base model"),
+        (24, 48, "wording: adapter"),
+        (36, 48, "wording: adapter"),
+        (48, 48, "wording: adapter"),
+    ]
+
+
 def test_a_writer_that_follows_the_feedback_passes() -> None:
     assert evaluated(("adapter", Writer(None))).writers[1].passed.value == 1.0
 
@@ -113,7 +133,7 @@ def test_models_are_loaded_when_their_turn_comes() -> None:
         order.append("loaded")
         return Noting(None)
 
-    evaluate_explainer(ShareOfWords(), course(), {"base model": load, "adapter": load})
+    evaluate_explainer(ShareOfWords(), course(), {"base model": load, "adapter": load}, limit=12)
     assert order == ["loaded", "wrote", "loaded", "wrote"]
 
 
