@@ -142,7 +142,7 @@ def test_trees_learn_from_scores_alone(course: Path, tiny_encoder_folder: Path, 
     assert metrics["own"]["all"]["count"] == 16
     assert metrics["own"]["all"]["mse"] < 0.1
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["answers"]["made up"] == 8 * 12
+    assert manifest["answers"]["made up"] == 8 * 6
 
 
 def test_trees_are_grown_on_the_sample_bank(
