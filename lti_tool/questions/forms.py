@@ -34,6 +34,11 @@ def _plain(value: object) -> object:
     return value.replace("\r\n", "\n").replace("\x00", "").strip() if isinstance(value, str) else value
 
 
+def _one_line(value: object) -> object:
+    """A text whose field grows to several lines, as one."""
+    return " ".join(value.replace("\x00", "").split()) if isinstance(value, str) else value
+
+
 def number_as_typed(value: object) -> object:
     """A number as people type it, with a decimal comma too."""
     return value.strip().replace(",", ".") if isinstance(value, str) else value
@@ -55,7 +60,7 @@ class QuizFields(BaseModel):
 
 class _KeyPointFields(BaseModel):
     name: Annotated[Line, Field(min_length=1, max_length=200)]
-    text: Annotated[Line, Field(min_length=1, max_length=2000)]
+    text: Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=2000)]
     weight: Annotated[Decimal, BeforeValidator(number_as_typed), Field(gt=0, le=100, decimal_places=3)]
 
 

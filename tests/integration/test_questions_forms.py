@@ -158,7 +158,7 @@ def test_a_question_form_becomes_a_question() -> None:
             ("key_point_text", ""),
             ("key_point_weight", "1"),
             ("key_point_name", "what happens"),
-            ("key_point_text", "Units are switched off."),
+            ("key_point_text", "Units are\r\nswitched off."),
             ("key_point_weight", "2"),
         ]
     )
