@@ -31,6 +31,12 @@ Opens = Callable[..., Page]
 
 pytestmark = pytest.mark.browser
 
+#: The words of links, buttons and lids that are shown and lower than the 24 px of WCAG 2.2 (2.5.8).
+_TOO_LOW = """[...document.querySelectorAll('a, button, summary')]
+    .filter((each) => each.checkVisibility() && !each.matches('.visually-hidden'))
+    .filter((each) => each.getBoundingClientRect().height < 24)
+    .map((each) => each.textContent.trim())"""
+
 
 @pytest.fixture
 def course(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Course]:
@@ -102,11 +108,12 @@ def begins(opens: Opens, person: Person, **window: object) -> Page:
 
 
 def check_accessible(page: Page) -> None:
-    """No violation of WCAG that axe finds, and nothing wider than the window."""
+    """No violation of WCAG that axe finds, nothing too small for a finger, and nothing wider than the window."""
     result = Axe().run(page)
     assert result.violations_count == 0, result.generate_report()
     too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert cast(int, too_wide) <= 0
+    assert page.evaluate(_TOO_LOW) == []
 
 
 def presses_access_key(page: Page, key: str) -> None:

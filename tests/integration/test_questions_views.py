@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import jwt
@@ -257,6 +258,12 @@ def test_title_and_attempts_are_changed(course: Course) -> None:
     refused = page.submit("form[action$='/details']", {"title": "x" * 201})
     assert refused.status == 422
     assert "too long" in refused.text
+
+
+def test_one_point_is_not_called_points(course: Course) -> None:
+    course.has_quiz(make_question(max_points=Decimal(1)))
+    page = course.author().get(f"quizzes/{course.quiz_id}/")
+    assert "1 question · 1 point ·" in page.text
 
 
 def test_the_preview_shows_what_students_see_and_no_answers(course: Course) -> None:
