@@ -30,7 +30,7 @@ from grading.polarity import may_refer
 from grading.reader import Prepared, Reading
 from grading.reading_model import ReadingModel
 from grading.scoring import Scored
-from grading.text import Part, clause_parts, clean
+from grading.text import Part, clause_parts, clean, terms
 from grading.token_states import TokenStates
 
 _KEPT_QUESTIONS = 256
@@ -42,6 +42,8 @@ _FAR_FROM_ASKED, _FAR_FROM_POINTS = 0.1, 0.2
 """With these limits 3 in 4 empty sentences are taken for remarks, and 1 in 70 of right answers to unknown questions:
 such as the reader finds nothing in anyway."""
 _LOUD_LETTERS, _LOUD_SHARE = 20, 0.8
+_FEW_TERMS = 12
+"""Right answers of so few terms, all of their own words, can stand as far from the question as a recipe does."""
 
 
 class ReadingScorer:
@@ -109,9 +111,10 @@ class ReadQuestion:
             fraction, doubt = 1.0, 0.0
         in_other_words = self._signs.is_in_other_words(answer.text)
         is_guess = in_other_words and is_formula(answer.text)
-        if is_guess:
-            doubt = np.inf  # signs where words were asked for: a person can tell
-        elif near.is_far or (in_other_words and self._is_elsewhere(row)):
+        if is_guess or (in_other_words and len(terms(answer.text)) < _FEW_TERMS):
+            # Signs where words were asked for, or a few words of which nothing is known: a person can tell.
+            doubt = np.inf
+        if not is_guess and (near.is_far or (in_other_words and self._is_elsewhere(row))):
             fraction, coverages, contradictions = 0.0, np.zeros_like(coverages), np.zeros_like(contradictions)
         nothing = max(float(coverages.max()), float(contradictions.max()), fraction)
         return Scored(

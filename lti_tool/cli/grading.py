@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ANSWERS_IN_ONE_CALL = 200
 _SURE_FROM = 0.5
-_TO_LOOK_AT = frozenset({"contradiction", "instruction", "other_language", "model_answer_pasted"})
+_TO_LOOK_AT = frozenset({"contradiction", "instruction", "other_language", "model_answer_pasted", "off_topic"})
 _STYLES = {"covered": "green", "partial": "yellow", "missing": "dim", "contradicted": "red"}
 
 

@@ -203,6 +203,19 @@ def test_a_formula_is_not_about_something_else(grader: Grader) -> None:
     assert assessment.high > 0.5
 
 
+DROPOUT = Question(
+    prompt="드롭아웃은 무엇이고 왜 사용하나요?",
+    model_answers=("드롭아웃은 학습 중에 무작위로 일부 뉴런을 꺼서 과적합을 줄이는 정규화 방법이다.",),
+)
+
+
+@pytest.mark.parametrize("answer", ["랜덤하게 유닛을 끈다", "학습할 때 노드를 임의로 제거해서 오버피팅을 막는다"])
+def test_a_few_words_of_which_nothing_is_known_are_for_a_person(grader: Grader, answer: str) -> None:
+    [assessment] = grader.assess(DROPOUT, [answer])
+    assert assessment.confidence < 0.5
+    assert assessment.high > 0.5
+
+
 @languages
 @pytest.mark.parametrize(
     ("text", "flag"),
