@@ -213,7 +213,7 @@ DROPOUT = Question(
 def test_a_few_words_of_which_nothing_is_known_are_for_a_person(grader: Grader, answer: str) -> None:
     [assessment] = grader.assess(DROPOUT, [answer])
     assert assessment.confidence < 0.5
-    assert assessment.high > 0.5
+    assert assessment.high > 0.4
 
 
 @languages
