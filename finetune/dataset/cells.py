@@ -20,6 +20,8 @@ def score_of(cell: str, max_score: float) -> float | None:
         return None
     is_percent = text.endswith("%")
     bare = text.removesuffix("%").strip()
+    if bare.startswith("-") and _NUMBER.fullmatch(bare[1:]):
+        raise ValueError(f"the score '{shown(text)}' is below 0")
     if not _NUMBER.fullmatch(bare):
         hint = "; write a point, not a comma" if "," in bare else ""
         raise ValueError(f"the score '{shown(text)}' is not a number{hint}")

@@ -25,12 +25,20 @@ _TO_LOOK_AT = frozenset({"contradiction", "instruction", "other_language", "mode
 _STYLES = {"covered": "green", "partial": "yellow", "missing": "dim", "contradicted": "red"}
 
 
+def _language(_context: click.Context, _parameter: click.Parameter, code: str) -> str:
+    if code and not (len(code) == 2 and code.isascii() and code.isalpha()):
+        raise click.BadParameter(f"{code!r} is no ISO 639-1 code: two letters, such as en or ko.")
+    return code.lower()
+
+
 @click.command()
 @click.option("--question", help="What was asked.")
 @click.option("--reference", "references", multiple=True, help="A model answer; may be repeated.")
 @click.option("--answer", help="What the student wrote.")
 @click.option("--key-point", "points", multiple=True, help="One thing a full answer says; may be repeated.")
-@click.option("--language", default="", help="ISO 639-1 code; default: guessed from the model answer.")
+@click.option(
+    "--language", default="", callback=_language, help="ISO 639-1 code; default: guessed from the model answer."
+)
 @click.option(
     "--input",
     "source",

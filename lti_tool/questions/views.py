@@ -74,9 +74,8 @@ def create(launch_id: UUID) -> ResponseReturnValue:
 def summary(quiz: store.Quiz, max_points: Decimal | None = None) -> str:
     """One line about a quiz: how many questions, how many points (its own, or those of its gradebook column)."""
     questions = ngettext("%(num)s question", "%(num)s questions", quiz.question_count)
-    return _(
-        "%(questions)s, %(points)s points", questions=questions, points=plain_number(max_points or quiz.max_points)
-    )
+    points = max_points or quiz.max_points
+    return f"{questions}, {_('1 point') if points == 1 else _('%(points)s points', points=plain_number(points))}"
 
 
 def choosing_page(typed: TypedQuiz | None = None, faults: dict[str, str] | None = None) -> str:

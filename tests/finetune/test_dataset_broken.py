@@ -203,7 +203,7 @@ REFUSED_TABLES = (
     ),
     Case(name="NaN", make=rows_with(3, {3: "NaN"}), said=("row 3: the score 'NaN' is not a number",)),
     Case(name="infinity", make=rows_with(3, {3: "inf"}), said=("row 3: the score 'inf' is not a number",)),
-    Case(name="negative", make=rows_with(3, {3: -0.5}), said=("row 3: the score '-0.5' is not a number",)),
+    Case(name="negative", make=rows_with(3, {3: -0.5}), said=("row 3: the score '-0.5' is below 0",)),
     Case(name="150 %", make=rows_with(3, {3: "150%"}), said=("row 3: the score 150% is more than 100%",)),
     Case(
         name="points instead of fractions",

@@ -214,7 +214,7 @@ def test_scores_are_fractions(cell: str, max_score: float, score: float | None) 
         ("6", 5, "more than 5"),
         ("150%", 1, "more than 100%"),
         ("0,85", 1, "write a point, not a comma"),
-        ("-0.5", 1, "not a number"),
+        ("-0.5", 1, "is below 0"),
         ("nan", 1, "not a number"),
         ("inf", 1, "not a number"),
         ("1e-1", 1, "not a number"),

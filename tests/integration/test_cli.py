@@ -387,6 +387,13 @@ def test_an_encoder_that_is_not_there_ends_with_a_sentence(
     assert "Traceback" not in result.output + result.stderr
 
 
+@pytest.mark.parametrize("language", ["klingon", "e", "k0", "한국"])
+def test_a_language_is_a_code_of_two_letters(run, language: str) -> None:
+    result = run("grade", "--question", "q?", "--reference", "an answer", "--answer", "a", "--language", language)
+    assert result.exit_code == 2
+    assert "two letters, such as en or ko" in result.stderr
+
+
 def test_the_help_and_the_web_process_import_no_torch(database_url: str, tmp_path: Path) -> None:
     script = (
         "import sys, lti_tool.cli, lti_tool;"
