@@ -59,7 +59,7 @@ def test_a_question_and_its_translation_are_drawn_as_one() -> None:
 def test_the_progress_counts_questions() -> None:
     told: list[tuple[int, int]] = []
     judge_answers(ShareOfWords(), course(3, 1), lambda done, total, _: told.append((done, total)))
-    assert told == [(0, 3), (1, 3), (2, 3)]
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def test_no_answer_is_refused_in_a_sentence() -> None:
