@@ -9,7 +9,7 @@ Rows are read as ``mlquiz dataset import`` reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from finetune.dataset.faults import Faults
@@ -44,20 +44,18 @@ def csv_questions(path: Path, *, without: Iterable[str] = ()) -> list[GradedQues
     ]
 
 
-def _scored(path: Path, without: frozenset[str]) -> Iterator[tuple[str, str, GradedAnswer]]:
+def _scored(path: Path, without: frozenset[str]) -> list[tuple[str, str, GradedAnswer]]:
     """Prompt, model answer and answer of each row, if all rows can be read."""
     table = read_table(path)
     faults = Faults()
-    rows = [
-        row
-        for row in rows_of(table, 1.0, faults)
-        if table.cell(table.records[row.number], "split").strip() not in without
-    ]
-    for row in rows:
+    found: list[tuple[str, str, GradedAnswer]] = []
+    for row in rows_of(table, 1.0, faults):
+        if table.cell(table.records[row.number], "split").strip() in without:
+            continue
         if row.score is None:
             faults.add(f"{path}: row {row.number}: the score is blank.")
+        else:
+            found.append((row.prompt, row.reference, GradedAnswer(text=row.answer, score=row.score)))
     if faults.count:
         raise DataUnreadable(f"Rows that cannot be taken in: {faults.count}\n{faults}")
-    for row in rows:
-        if row.score is not None:
-            yield row.prompt, row.reference, GradedAnswer(text=row.answer, score=row.score)
+    return found
