@@ -166,6 +166,8 @@ def terms(text: str) -> list[str]:
 def stem(word: str) -> str:
     """An English word without its most common endings; short words and numbers stay as they are."""
     word = word.split("'")[0].split("’")[0]
+    if not word.endswith(_ANY_ENDING):
+        return word
     for ending, replacement in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)] + replacement
@@ -303,6 +305,7 @@ _ENDINGS = (
     ("ied", "y"), ("ies", "y"), ("able", ""), ("ally", ""), ("ers", ""), ("ed", ""), ("er", ""), ("es", ""),
     ("ly", ""), ("s", ""), ("e", ""),
 )  # fmt: skip
+_ANY_ENDING = tuple(ending for ending, _ in _ENDINGS)
 _KOREAN_ENDINGS = tuple(
     sorted(
         _listed(
