@@ -179,8 +179,8 @@ def explainer_export(run: Path, merged: Path | None, gguf: Path | None, is_json:
     type=click.Choice(["head", "reader", "lora", "full"]),
     default="head",
     show_default=True,
-    help="What learns: trees over an encoder as it is, a reader over it, reader and encoder, or all weights of the"
-    " encoder (for a GPU).",
+    help="What learns: trees over an encoder as it is (with --from over a trained reader), a reader over it, reader and"
+    " encoder, or all weights of the encoder (for a GPU).",
 )
 @click.option(
     "--loss",
@@ -209,7 +209,7 @@ def explainer_export(run: Path, merged: Path | None, gguf: Path | None, is_json:
     "has_bank",
     default=True,
     show_default=True,
-    help="Train on the question banks too, with --mode head on the sample bank.",
+    help="Train on the question banks too, with --mode head on the sample bank; with --from that remembers them.",
 )
 @click.option("--model", default=None, help="Encoder: bundled:…, a folder or a hub id. Default: GRADER_MODEL.")
 @click.option("--from", "start", default=None, help="Go on from this trained grader: a folder of a run, or default.")
@@ -274,6 +274,7 @@ def grader(
     \b
     Examples:
       mlquiz train grader --output runs/grader-1 --data datasets/course-1
+      mlquiz train grader --output runs/grader-2 --data course.csv --no-bank --from default
       mlquiz train grader --output runs/grader-2 --mode lora --data course.csv --no-bank --from default
       mlquiz train grader --output runs/grader-3 --mode reader --model klue/roberta-base --layers 6 --threads 4 --json
       mlquiz train grader --output runs/sweep --mode reader --sweep klue/roberta-base,bundled:e5-small
@@ -287,10 +288,10 @@ def grader(
     models = tuple(dict.fromkeys(name.strip() for name in (swept or "").split(",") if name.strip()))
     if swept is not None and (not models or model or epochs or seeds > 1):
         raise click.UsageError("--sweep names the encoders; leave out --model, --epochs and --seeds.")
-    if mode == "head" and (start or layers or epochs or folds or swept or seeds > 1):
+    if mode == "head" and (layers or epochs or swept or (not start and (folds or seeds > 1))):
         raise click.UsageError(
-            "--mode head takes the encoder as it is: leave --from, --layers, --epochs, --folds,"
-            " --seeds and --sweep to the other modes."
+            "--mode head takes the encoder as it is: leave --layers, --epochs, --folds, --seeds and --sweep to the"
+            " other modes. With --from it takes --folds and --seeds."
         )
     with _clear_errors(), _progress(is_json, "grader") as tell:
         settings = load_settings()
@@ -310,9 +311,11 @@ def grader(
             "lora_layers": lora_layers,
             "seed": seed,
         }
-        bank = "none" if not has_bank else "samples" if mode == "head" else "all"
+        # A model remembers what its head was fitted on.
+        is_remembered = mode == "head" and start is not None and bool(files)
+        bank = "none" if is_remembered or not has_bank else "samples" if mode == "head" else "all"
         data = training_data(files, without, bank=bank, has_test=part == "all")
-        if mode == "head":
+        if mode == "head" and start is None:
             metrics = train_head_grader(data, name, settings.models_path, output, seed, tell)
         else:
             given: dict[str, Any] = {"start": start, "settings": chosen, "tell": tell}

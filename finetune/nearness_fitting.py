@@ -41,17 +41,22 @@ def near_of(
     places: Sequence[tuple[int, int]],
     nearness: Nearness,
     encode: Encode,
+    *,
+    is_of_others: bool = False,
 ) -> list[Near]:
     """As it will be found when the model serves, for each place: number of the question, number of its answer.
 
     A question, and the one that an answer was borrowed from, is not among its own others: those who are graded later
-    answer questions that nobody has seen here.
+    answer questions that nobody has seen here. ``is_of_others``: ``nearness`` was fitted on other questions than these.
     """
     wanted: dict[int, set[str]] = {}
     for number, answer in places:
         wanted.setdefault(number, set()).add(questions[number].answers[answer].text)
     groups = _groups_of_texts(questions)
-    chosen = {language: [group for group, _ in own] for language, own in _chosen_others(questions).items()}
+    chosen = {
+        language: [group for group, _ in own]
+        for language, own in ({} if is_of_others else _chosen_others(questions)).items()
+    }
     found = {
         number: _near_of_one(questions[number], texts, nearness, encode, groups, chosen)
         for number, texts in wanted.items()
@@ -78,7 +83,8 @@ def _near_of_one(
     for text, answer in zip(own, answers, strict=True):
         left_out = {question.group} | groups.get(text, set())
         strangers = [group not in left_out for group in chosen.get(language, ())]
-        others = nearness.others[language][strangers] if language in nearness.others else None
+        is_among = bool(strangers) and language in nearness.others
+        others = nearness.others[language][strangers] if is_among else None
         found[text] = nearness.of(answer, asked=asked, points=points, language=language, others=others)
     return found
 

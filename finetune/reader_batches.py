@@ -21,7 +21,7 @@ from torch.nn import functional
 from finetune.reader_examples import ReaderAnswer, ReaderQuestion, Text
 from grading.domain import Verdict
 
-Mode = Literal["reader", "lora"]
+Mode = Literal["head", "reader", "lora"]
 _Chunk = tuple[ReaderQuestion, list[ReaderAnswer]]
 
 _TARGETS = {Verdict.COVERED: 1.0, Verdict.PARTIAL: 0.5, Verdict.MISSING: 0.0, Verdict.CONTRADICTED: 0.0}
@@ -35,7 +35,8 @@ _CONTRADICTION_SHARE = 0.5
 class ReaderTraining:
     """How to train; equal settings and data give equal models on one machine.
 
-    ``mode`` reader: the encoder stays as it is; lora: its top ``lora_layers`` layers (``None``: all) learn too.
+    ``mode`` head: neither reader nor encoder learns, which takes a start; reader: the encoder stays as it is; lora: its
+    top ``lora_layers`` layers (``None``: all) learn too.
     ``layers`` keeps the first so many of the encoder (``None``: all). ``batch_size`` counts answers;
     ``most_made_up`` of the made-up answers to a question are used (``None``: all), and ``made_up_share`` of those take
     part in a pass. Rates are peaks.
@@ -73,7 +74,8 @@ It knows made-up answers from its first training; most of the time would go into
 """
 _QUICK: dict[str, Any] = {"epochs": 1, "most_made_up": 2}
 """For a frozen encoder, which is for a quick trial: a minute and a half of processor time for 300 answers."""
-
+_HEAD: dict[str, Any] = {"epochs": 0, "most_made_up": 2}
+"""Nothing but readings: what the model makes of the answers, and trees on that."""
 
 _FEW: dict[str, Any] = {"epochs": 2, "batch_size": 32, "folds": 3, "most_made_up": 6}
 _FEW_ANSWERS = 1000
@@ -82,7 +84,7 @@ _FEW_ANSWERS = 1000
 def suited(mode: Mode, *, goes_on: bool, answers: int) -> dict[str, Any]:
     """The settings that suit a training which goes on from a trained reader, or begins with so many ``answers``."""
     if goes_on:
-        return FINE_TUNING | (_QUICK if mode == "reader" else {})
+        return FINE_TUNING | {"head": _HEAD, "reader": _QUICK, "lora": {}}[mode]
     return dict(_FEW) if answers < _FEW_ANSWERS else {}
 
 

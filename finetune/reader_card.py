@@ -32,6 +32,8 @@ def reader_card(run: Mapping[str, Any], about: Mapping[str, Any], metrics: Mappi
 
 
 def _how(training: Mapping[str, Any]) -> str:
+    if training["mode"] == "head":
+        return "Encoder and reader stayed as they were; the trees that make a score of readings were grown again"
     if training["mode"] == "reader":
         return "The encoder stayed as it was; the reader alone learned"
     top = "all layers" if training["lora_layers"] is None else f"the top {training['lora_layers']} layers"
@@ -61,8 +63,9 @@ def _baseline(metrics: Mapping[str, Any]) -> str:
 
 
 _STARTED = """
-It went on from another trained reader (`{start}`). That one may have seen questions of this data before, and then the
-figures for these flatter it; those of questions that are new to it do not.
+It went on from another trained reader (`{start}`), and the trees were grown on what that one was fitted on too. It may
+have seen questions of this data before, and then the figures for these flatter it; those of questions that are new to
+it do not.
 """
 
 _CARD = """# Grader: reads an answer against key points and model answers

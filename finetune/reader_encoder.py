@@ -70,7 +70,7 @@ def trainable_encoder(
         "dimension": int(transformer.config.hidden_size),
     }
     old = start / "adapter" if start is not None and (start / "adapter").is_dir() else None
-    if training.mode == "reader":
+    if training.mode != "lora":
         adapt(encoder._model, layers=training.layers, adapter=old)
         transformer, _ = transformer_of(encoder._model)
         return TrainableEncoder(model=transformer.requires_grad_(False).eval(), **found)

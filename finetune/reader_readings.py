@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from finetune.reader_batches import reading_pairs
 from finetune.reader_examples import ReaderQuestion
 from finetune.reader_model import ReaderModel
-from finetune.reading_head import HeadRow
+from finetune.reading_head import HeadRow, made_up_weight
 from grading.answer_signs import CountedSigns, ReadLogits, sigmoid
 from grading.metrics import grading_metrics
 from grading.nearness import Near
@@ -108,6 +108,7 @@ def head_rows(
         if reading.question not in signs:
             signs[reading.question] = CountedSigns(question.question)
         answer = question.answers[reading.answer]
+        graded = answer.graded
         points, references = np.split(reading.logits, [len(question.points)])
         # Without what stands there word for word: the head is to learn from readings, not from certainty.
         logits = ReadLogits(
@@ -120,14 +121,14 @@ def head_rows(
             HeadRow(
                 group=question.group,
                 source=question.source,
-                kind=answer.graded.kind,
-                is_made_up=answer.graded.is_made_up,
-                weight=weights[question.source],
-                score=answer.graded.score,
+                kind=graded.kind,
+                is_made_up=graded.is_made_up,
+                weight=weights[question.source] * (made_up_weight(graded.kind) if graded.is_made_up else 1.0),
+                score=graded.score,
                 signs=signs[reading.question].row(answer.text, logits, how_near),
                 said=sigmoid(logits.point_said),
                 contradicted=sigmoid(logits.point_contradicted),
-                verdicts=answer.graded.verdicts,
+                verdicts=graded.verdicts,
             )
         )
     return rows

@@ -7,6 +7,7 @@
     ├── adapter/            LoRA of the encoder (peft); absent where the encoder stayed frozen
     ├── reader.safetensors, head.json, nearness.safetensors
     ├── learnt.safetensors  hashes of the answers that were learnt
+    ├── remembered.safetensors  what the head was fitted on, for a training that goes on
     ├── readings.jsonl      what readers that had not seen the question made of each answer
     ├── report.html         figures and curves, with answers of students
     ├── metrics.json, card.md

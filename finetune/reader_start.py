@@ -117,7 +117,7 @@ def model_over(
 
     given = (encoder.model, tokens, encoder.pad_id, accelerator.device)
     states: StateSource = EncodedStates(*given)
-    if training.mode == "reader":
+    if training.mode != "lora":
         states = stored(states, "all layers")
     elif encoder.adapter is not None and (frozen := frozen_layers(transformer := _under(encoder.adapter))):
         if start is not None and (start / "adapter").is_dir():

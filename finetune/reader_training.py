@@ -50,10 +50,12 @@ from finetune.reader_readings import (
 from finetune.reader_run import ReaderState, finished_metrics, resumed, save_checkpoint, write_run
 from finetune.reader_start import check_groups, chosen_accelerator, described_run, model_over, settled
 from finetune.reading_head import fit_head
+from finetune.remembered_rows import read_remembered, write_remembered
 from finetune.run_versions import LEARNT_TEST, code_version, dataset_digest, datasets_of, has_learnt_test
 from finetune.seeds import spread_over_seeds
 from finetune.topics import topics_of
 from grading.encoder import Encoder
+from grading.reading_model import load_reading_model
 
 #: Told after every step: steps done, steps in all, a sentence.
 Progress = Callable[[int, int, str], None]
@@ -103,9 +105,12 @@ def train_reader(
     tell(clock.total, clock.total, "fitting the head")
     # Prompts and model answers are asked for three times.
     encode = partial(published.encode, remember=True)
-    nearness = fitted_nearness(data, encode)
-    near = near_of(data, [(reading.question, reading.answer) for reading in readings], nearness, encode)
-    fitted = fit_head(head_rows(data, readings, near, weights), training.seed)
+    began = None if start is None else load_reading_model(start)
+    nearness = fitted_nearness(data, encode) if began is None else began.nearness
+    places = [(reading.question, reading.answer) for reading in readings]
+    rows = head_rows(data, readings, near_of(data, places, nearness, encode, is_of_others=began is not None), weights)
+    remembered = read_remembered(start)
+    fitted = fit_head(rows, training.seed, remembered=remembered, begun=began)
     tell(clock.total, clock.total, "comparing with the baseline")
     found = cross_evaluation(judged_by_reader(data, readings, fitted), _baseline(data, folds, encode))
     losses = thinned(state.losses or [])
@@ -126,6 +131,7 @@ def train_reader(
         LEARNT_TEST: has_test or has_learnt_test(start),
     }
     write_learnt(output, questions, key=str(run["data"]), start=start)
+    write_remembered(output, [*rows, *remembered], training.seed)
     write_run(
         model,
         output,

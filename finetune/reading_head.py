@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from finetune.head_fitting import exported_tree
 from grading.answer_signs import SIGNS
 from grading.domain import Verdict
 from grading.head import Interval, Trees, interval_to_json, trees_to_json
-from grading.reading_model import SCHEMA_VERSION
+from grading.reading_model import SCHEMA_VERSION, ReadingModel
 
 FOLDS = 8
 _SHAPE: dict[str, Any] = {"n_estimators": 100, "max_leaf_nodes": 128, "min_samples_leaf": 6, "max_features": 0.5}
@@ -61,7 +61,7 @@ Rows = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HeadRow:
-    """One answer: its ``signs`` ``[len(SIGNS)]``, the tutor's ``score``; ``weight`` of its source.
+    """One answer: its ``signs`` ``[len(SIGNS)]``, the tutor's ``score``, and how much it weighs.
 
     ``said`` and ``contradicted`` are the probabilities of each key point, ``verdicts`` the true ones, empty where only
     the score is known.
@@ -81,7 +81,10 @@ class HeadRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FittedReadingHead:
-    """``content`` is what ``head.json`` holds; ``fractions`` and ``doubts`` are cross-validated, one of each a row."""
+    """``content`` is what ``head.json`` holds; ``fractions`` and ``doubts`` are cross-validated, one of each a row.
+
+    Of remembered rows there are none.
+    """
 
     content: dict[str, Any]
     interval: Interval
@@ -89,24 +92,41 @@ class FittedReadingHead:
     doubts: Rows
 
 
-def fit_head(rows: Sequence[HeadRow], seed: int) -> FittedReadingHead:
+def fit_head(
+    rows: Sequence[HeadRow],
+    seed: int,
+    *,
+    remembered: Sequence[HeadRow] = (),
+    begun: ReadingModel | None = None,
+) -> FittedReadingHead:
     """The head of these rows, and what heads make of each row that saw nothing of its question.
 
-    Intervals and thresholds come from the cross-validated fractions of real answers.
+    Intervals and thresholds come from the cross-validated fractions of real answers. ``remembered`` are rows that an
+    earlier head was fitted on; of ``begun``, the model with that head, the thresholds and what is elsewhere stay: a
+    course's scores say nothing of key points, and little of other subjects.
     """
-    votes, doubts = cross_validated(rows, seed)
-    curve = calibration_curve(rows, votes)
-    fractions = cross_calibrated(rows, votes, seed)
-    interval = conformal_interval(rows, fractions, doubts)
+    both = [*rows, *remembered]
+    votes, doubts = cross_validated(both, seed)
+    curve = calibration_curve(both, votes)
+    fractions = cross_calibrated(both, votes, seed)
+    interval = conformal_interval(both, fractions, doubts)
     content = {
         "schema_version": SCHEMA_VERSION,
-        "fraction": trees_to_json(_exported(_grown(rows, seed))),
+        "fraction": trees_to_json(_exported(_grown(both, seed))),
         "curve": {"from": list(curve[0]), "to": list(curve[1])},
         "interval": interval_to_json(interval),
-        "verdicts": verdict_thresholds(rows),
-        "elsewhere": elsewhere_rule(rows),
+        "verdicts": verdict_thresholds(rows) if begun is None else asdict(begun.thresholds),
+        "elsewhere": elsewhere_rule(rows) if begun is None else begun.elsewhere and asdict(begun.elsewhere),
     }
-    return FittedReadingHead(content=content, interval=interval, fractions=fractions, doubts=doubts)
+    own = slice(len(rows))
+    return FittedReadingHead(content=content, interval=interval, fractions=fractions[own], doubts=doubts[own])
+
+
+def made_up_weight(kind: str) -> float:
+    """How much a made-up answer of this kind weighs beside a real one of its source."""
+    if kind in _READ_APART:
+        return 0.0
+    return _TRIED_WEIGHT if kind in _TRIED else _MADE_UP_WEIGHT
 
 
 def cross_validated(rows: Sequence[HeadRow], seed: int) -> tuple[Rows, Rows]:
@@ -236,13 +256,7 @@ def _grown(rows: Sequence[HeadRow], seed: int) -> Any:  # noqa: ANN401 - scikit-
 
 
 def _weights(rows: Sequence[HeadRow]) -> Rows:
-    return np.array([row.weight * (_made_up_weight(row.kind) if row.is_made_up else 1.0) for row in rows])
-
-
-def _made_up_weight(kind: str) -> float:
-    if kind in _READ_APART:
-        return 0.0
-    return _TRIED_WEIGHT if kind in _TRIED else _MADE_UP_WEIGHT
+    return np.array([row.weight for row in rows])
 
 
 def _exported(forest: Any) -> Trees:  # noqa: ANN401 - scikit-learn has no types

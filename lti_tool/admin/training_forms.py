@@ -13,7 +13,7 @@ from lti_tool.models.errors import ReasonMissing
 from lti_tool.models.promotion import LEAST_REASON, LONGEST_REASON, require_reason
 
 TrainedKind = Literal["GRADER", "EXPLAINER"]
-MODES = ("reader", "lora")
+MODES = ("head", "reader", "lora")
 STARTS = ("default", "fresh")
 LARGEST_SEED = 2**31 - 1
 

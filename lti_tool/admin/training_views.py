@@ -34,7 +34,7 @@ REPORT_POLICY = (
 _KINDS: dict[str, TrainedKind] = {"grader": "GRADER", "explainer": "EXPLAINER"}
 _TRAININGS: tuple[RunKind, ...] = ("GRADER", "EXPLAINER", "PROMOTION")
 _TYPED = {
-    "mode": "reader",
+    "mode": "head",
     "start": "default",
     "has_bank": "yes",
     "epochs": "",

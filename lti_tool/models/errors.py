@@ -52,10 +52,8 @@ class NotProven(ModelVersionError):
     """Nothing shows that the version is not worse than the one that serves; ``reasons`` are sentences."""
 
     def __init__(self, reasons: tuple[str, ...]) -> None:
-        super().__init__(
-            "Not promoted: " + "; ".join(reasons) + ". Train it again, or promote it all the same with"
-            ' --force --reason "…".'
-        )
+        told = "; ".join(reason.rstrip(".") for reason in reasons)
+        super().__init__(f'Not promoted: {told}. Train it again, or promote it all the same with --force --reason "…".')
         self.reasons = reasons
 
 

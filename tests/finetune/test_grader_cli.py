@@ -65,6 +65,21 @@ def test_a_course_is_trained_on_from_start_to_end(course: Path, tiny_encoder_fol
     assert manifest["sources"]["course"]["real"] == 16
 
 
+def test_a_head_alone_goes_on_from_a_run_without_the_banks(
+    course: Path, tiny_encoder_folder: Path, tmp_path: Path
+) -> None:
+    arguments = ("--data", course, "--model", tiny_encoder_folder, "--without", "test")
+    quick = ("--mode", "reader", "--epochs", "1", "--folds", "2", "--no-bank")
+    assert grader("--output", tmp_path / "run", *arguments, *quick).exit_code == 0
+    result = grader("--output", tmp_path / "again", *arguments, "--from", tmp_path / "run", "--folds", "2", "--json")
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((tmp_path / "again" / "manifest.json").read_text(encoding="utf-8"))
+    assert list(manifest["sources"]) == ["course"], "what the model remembers need not be read again"
+    assert (manifest["run"]["training"]["mode"], manifest["run"]["training"]["epochs"]) == ("head", 0)
+    assert json.loads(result.stdout)["head"]["all"]["count"] == 16
+    assert load_reading_model(tmp_path / "again").encoder_name == str(tiny_encoder_folder)
+
+
 def test_a_run_names_the_dataset_that_it_was_trained_on(tiny_encoder_folder: Path, tmp_path: Path) -> None:
     questions = [make_question(number, prompt=f"What is meant by term {number}?") for number in range(40)]
     write(tmp_path / "data", [make_example(number, question=f"q{number}") for number in range(40)], questions)
@@ -92,7 +107,8 @@ def test_help_shows_going_on_from_the_shipped_model() -> None:
         (["--no-bank"], "leaves nothing to train on"),
         (["--lora-layers", "2"], "--lora-layers is for --mode lora"),
         (["--epochs", "2"], "--mode head takes the encoder as it is"),
-        (["--from", "default"], "--mode head takes the encoder as it is"),
+        (["--from", "default", "--epochs", "2"], "--mode head takes the encoder as it is"),
+        (["--seeds", "2"], "With --from it takes --folds and --seeds"),
         (["--data", "nowhere.csv"], "does not exist"),
         (["--mode", "both"], "'both' is not one of"),
         (["--folds", "1"], "not in the range"),

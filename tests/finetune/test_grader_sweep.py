@@ -162,7 +162,7 @@ def test_several_seeds_say_how_the_figures_spread(data: Path, tiny_encoder_folde
         (["--mode", "reader", "--sweep", "a", "--epochs", "2"], "leave out --model, --epochs and --seeds"),
         (["--mode", "reader", "--sweep", "a", "--model", "b"], "leave out --model, --epochs and --seeds"),
         (["--mode", "reader", "--sweep", " , "], "--sweep names the encoders"),
-        (["--sweep", "a", "--mode", "head"], "leave --from, --layers"),
+        (["--sweep", "a", "--mode", "head"], "leave --layers"),
         (["--mode", "reader", "--sweep", "a", "--sweep-epochs", "1,x"], "whole numbers between commas"),
         (["--mode", "reader", "--sweep", "a", "--sweep-epochs", "0,1"], "from 1 to 100"),
         (["--seeds", "0"], "not in the range"),

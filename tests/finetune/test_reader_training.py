@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from finetune.reader_network import ReaderNetwork, Side
 from finetune.reader_states import EncodedStates
 from finetune.reader_tokens import tokens_of
 from finetune.reader_training import train_reader
+from finetune.remembered_rows import read_remembered
 from finetune.run_versions import code_version
 from grading.encoder import Encoder
 from grading.errors import HeadBroken, ModelBroken
@@ -93,6 +95,7 @@ def test_a_run_leaves_a_model_readings_card_and_manifest(finished: Run) -> None:
         "reader.safetensors",
         "nearness.safetensors",
         "learnt.safetensors",
+        "remembered.safetensors",
         "head.json",
         "metrics.json",
         "card.md",
@@ -109,6 +112,7 @@ def test_a_run_leaves_a_model_readings_card_and_manifest(finished: Run) -> None:
         "reader.safetensors",
         "nearness.safetensors",
         "learnt.safetensors",
+        "remembered.safetensors",
         "head.json",
         "metrics.json",
         "card.md",
@@ -368,6 +372,45 @@ def test_a_course_goes_on_from_a_trained_reader(finished: Run, folder: Path, tmp
     assert manifest["encoder"]["layers"] == 2
     assert "went on from another" in (tmp_path / "run" / "card.md").read_text(encoding="utf-8")
     assert load_reading_model(tmp_path / "run").layers == 2
+
+
+def test_a_head_alone_leaves_reader_and_encoder_as_they_were(finished: Run, folder: Path, tmp_path: Path) -> None:
+    course = [scored_question(number) for number in range(8)]
+    training = replace(ONE_STEP, mode="head", layers=None, epochs=0, most_made_up=2)
+    metrics = train_reader(course, folder, tmp_path / "run", training=training, start=finished[0])
+    assert metrics["steps"] == 0
+    for name in ("reader.safetensors", "nearness.safetensors", "adapter/adapter_model.safetensors"):
+        assert (tmp_path / "run" / name).read_bytes() == (finished[0] / name).read_bytes(), name
+    before, after = (json.loads((run / "head.json").read_text()) for run in (finished[0], tmp_path / "run"))
+    assert before["fraction"] != after["fraction"]
+    assert (before["verdicts"], before["elsewhere"]) == (after["verdicts"], after["elsewhere"])
+    card = (tmp_path / "run" / "card.md").read_text(encoding="utf-8")
+    assert "Encoder and reader stayed as they were" in card
+    # Cross-validated figures are of the course alone, whatever else the trees were grown on.
+    assert f"| all | {sum(len(each.answers) for each in course)} |" in card
+    [assessed] = served(tmp_path / "run", folder).assess(course[0].question, ["it learns the noise of the data"])
+    assert 0 <= assessed.fraction <= 1
+
+
+def test_what_was_learnt_before_is_remembered_beside_the_course(finished: Run, folder: Path, tmp_path: Path) -> None:
+    course = [scored_question(number) for number in range(8)]
+    training = replace(ONE_STEP, mode="head", layers=None, epochs=0, most_made_up=0)
+    train_reader(course, folder, tmp_path / "run", training=training, start=finished[0])
+    before, after = read_remembered(finished[0]), read_remembered(tmp_path / "run")
+    real = [row for row in after if not row.is_made_up]
+    assert sum(not row.is_made_up for row in before) == 24
+    assert len(real) == 24 + sum(len(each.answers) for each in course)
+    assert len({row.source for row in after}) == 2
+    assert len({row.group for row in after}) == 16
+    # The head of a course that forgot the rest has other trees.
+    forgetful = shutil.copytree(finished[0], tmp_path / "forgetful")
+    (forgetful / "remembered.safetensors").unlink()
+    manifest = manifest_of(forgetful)
+    del manifest["files"]["remembered.safetensors"]
+    (forgetful / "manifest.json").write_text(json.dumps(manifest))
+    train_reader(course, folder, tmp_path / "other", training=training, start=forgetful)
+    heads = [(tmp_path / name / "head.json").read_text() for name in ("run", "other")]
+    assert json.loads(heads[0])["fraction"] != json.loads(heads[1])["fraction"]
 
 
 def test_the_adapter_of_lower_layers_stays(folder: Path, tmp_path: Path) -> None:
