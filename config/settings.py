@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         "bundled:explainer-en",
         description="LoRA adapter for EXPLAINER_MODEL: a folder, a hub id, or the bundled default. Empty: none.",
     )
+    explainer_runtime: Literal["auto", "openvino", "transformers"] = Field(
+        "auto",
+        description="What computes the bundled EXPLAINER_MODEL with EXPLAINER=local: OpenVINO GenAI, several times as"
+        " quick on a CPU (`pip install 'mlquiz[openvino]'`), or transformers. `auto`: OpenVINO where it is installed"
+        " and there is no GPU. Other models are always for transformers.",
+    )
     explainer_url: str = Field(
         "", description="Base URL of an OpenAI-compatible server, e.g. `http://127.0.0.1:8000/v1`."
     )

@@ -82,6 +82,12 @@ def rotary_order(weights: NDArray[np.float32], heads: int) -> NDArray[np.float32
     return weights.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
+def llama_order(weights: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+    """The other way round: rows in the order of transformers to that of GGUF."""
+    rows, columns = weights.shape
+    return weights.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
+
+
 def _save(state: dict[str, Tensor], config: PretrainedConfig, folder: Path) -> None:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as loading

@@ -73,6 +73,11 @@ def language_model_folder(name: str, models_path: Path, progress: Progress | Non
     return _resolve(name, "EXPLAINER_MODEL", LANGUAGE_MODELS, models_path, progress)
 
 
+def bundled_language_model(name: str) -> BundledModel | None:
+    """The bundled language model of this name, ``None`` for a folder, a hub id or an unknown name."""
+    return next((model for model in LANGUAGE_MODELS if name == BUNDLED + model.name), None)
+
+
 def adapter_folder(name: str) -> str | None:
     """What ``PeftModel.from_pretrained`` loads for ``EXPLAINER_ADAPTER``; ``None`` for the empty setting.
 

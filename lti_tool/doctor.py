@@ -129,11 +129,10 @@ def _explainer(settings: Settings) -> str:
         response = requests.get(f"{settings.explainer_url}/models", headers=headers, timeout=(3.05, 10))
         response.raise_for_status()
         return f"{settings.explainer_url} answers"
-    from grading.models import adapter_folder, language_model_folder
+    from grading.explanation.explainer import prepare_explainer
 
-    language_model_folder(settings.explainer_model, settings.models_path)
-    adapter = adapter_folder(settings.explainer_adapter)
-    return f"{settings.explainer_model}, {'with' if adapter else 'without'} adapter"
+    prepare_explainer(settings)
+    return f"{settings.explainer_model}, {'with' if settings.explainer_adapter else 'without'} adapter"
 
 
 def _address(settings: Settings) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from config.settings import Settings
 from grading.domain import Assessment, Question
 from grading.explanation.checks import CHECKS_VERSION, problems_in
-from grading.explanation.errors import ExplanationError
+from grading.explanation.errors import ExplanationError, GeneratorRefused
 from grading.explanation.feedback import Feedback, feedback_from
 from grading.explanation.generators import Generator, LocalGenerator, ServerGenerator, trained_base_model
 from grading.explanation.template import TEMPLATE_VERSION, template_text
-from grading.models import adapter_folder, language_model_folder
-from grading.unpacking import MANIFEST_NAME, file_sha256
+from grading.models import BUNDLED, BundledModel, adapter_folder, bundled_language_model, language_model_folder
+from grading.unpacking import MANIFEST_NAME, Progress, file_sha256
 
 _log = logging.getLogger(__name__)
 
@@ -103,16 +104,48 @@ def load_generator(settings: Settings, version: Path | None = None) -> Generator
     if settings.explainer == "server":
         key = settings.explainer_api_key.get_secret_value()
         return ServerGenerator(settings.explainer_url, settings.explainer_model, key)
-    if version is not None:
-        name = trained_base_model(version)
-        return LocalGenerator(language_model_folder(name, settings.models_path), version, name=name)
-    name = settings.explainer_model
-    return LocalGenerator(
-        language_model_folder(name, settings.models_path),
-        adapter_folder(settings.explainer_adapter),
-        languages=_BUNDLED_LANGUAGES if name.startswith("bundled:") else None,
-        name=name,
-    )
+    name = settings.explainer_model if version is None else trained_base_model(version)
+    adapter = adapter_folder(settings.explainer_adapter) if version is None else str(version)
+    # A trained adapter says itself what it can write.
+    languages = _BUNDLED_LANGUAGES if version is None and name.startswith(BUNDLED) else None
+    if (model := _quick_model(settings, name)) is not None:
+        from grading.explanation.openvino_generator import openvino_generator
+
+        folder = Path(adapter) if adapter else None
+        return openvino_generator(model, folder, settings.models_path, languages=languages, name=name)
+    return LocalGenerator(language_model_folder(name, settings.models_path), adapter, languages=languages, name=name)
+
+
+def prepare_explainer(settings: Settings, progress: Progress | None = None) -> None:
+    """Unpack what :func:`load_explainer` loads, so that the workers find it ready (6 to 15 s the first time)."""
+    if settings.explainer != "local":
+        return
+    if (model := _quick_model(settings, settings.explainer_model)) is not None:
+        from grading.explanation.openvino_generator import merged_file
+
+        adapter = adapter_folder(settings.explainer_adapter)
+        merged_file(model, Path(adapter) if adapter else None, settings.models_path, progress)
+    else:
+        language_model_folder(settings.explainer_model, settings.models_path, progress)
+        adapter_folder(settings.explainer_adapter)
+
+
+def _quick_model(settings: Settings, name: str) -> BundledModel | None:
+    """The bundled model of this name where OpenVINO computes it: asked for, or installed and no GPU to do better.
+
+    ``None``: transformers does.
+    """
+    model = bundled_language_model(name)
+    if settings.explainer_runtime == "auto":
+        is_quick = find_spec("openvino_genai") is not None and not Path("/dev/nvidia0").exists()
+        return model if is_quick else None
+    if settings.explainer_runtime == "transformers":
+        return None
+    if model is None:
+        raise GeneratorRefused(
+            f"EXPLAINER_RUNTIME=openvino computes the bundled language model only, not {name}: set it to auto"
+        )
+    return model
 
 
 def _from_template(feedback: Feedback) -> Explanation:

@@ -6,7 +6,8 @@ Neither is trusted: what comes back is a proposal for :mod:`grading.explanation.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,11 +56,11 @@ class LocalGenerator:
         name: str = "",
     ) -> None:
         self._model, self._tokenizer = _loaded(Path(model_folder), Path(adapter_folder) if adapter_folder else None)
-        described = _description(Path(adapter_folder)) if adapter_folder else {}
+        described = adapter_facts(Path(adapter_folder)) if adapter_folder else {}
         self._languages = languages or frozenset(described.get("languages", ALL_LANGUAGES))
         self._versions = {"explainer": name or Path(model_folder).name, "prompt": PROMPT_VERSION}
         if adapter_folder:
-            self._versions["adapter"] = _digest(Path(adapter_folder) / "adapter_model.safetensors")
+            self._versions["adapter"] = adapter_digest(Path(adapter_folder))
 
     @property
     def languages(self) -> frozenset[str]:
@@ -83,13 +84,36 @@ def trained_base_model(adapter_folder: Path) -> str:
 
     Raises :class:`GeneratorRefused` where ``explainer.json`` does not say.
     """
-    name = _description(adapter_folder).get("base_model")
+    name = adapter_facts(adapter_folder).get("base_model")
     if not isinstance(name, str) or not name:
         raise GeneratorRefused(
             f"{adapter_folder} does not say for which language model it was trained: train it again with"
             " `mlquiz train explainer`"
         )
     return name
+
+
+def adapter_facts(adapter_folder: Path) -> dict[str, Any]:
+    """``explainer.json`` beside an adapter of ours; empty for an adapter from elsewhere.
+
+    Raises :class:`GeneratorRefused` where it cannot be read or is of another prompt.
+    """
+    path = adapter_folder / "explainer.json"
+    try:
+        described = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise GeneratorRefused(f"{path} is not readable: {error}") from error
+    if described and described.get("prompt") != PROMPT_VERSION:
+        raise GeneratorRefused(
+            f"the adapter in {adapter_folder} was trained with prompt {described.get('prompt')!r}, this program writes"
+            f" prompt {PROMPT_VERSION!r}; train it again with `mlquiz train explainer`"
+        )
+    return described
+
+
+def adapter_digest(adapter_folder: Path) -> str:
+    """Twelve digits of the SHA-256 of the adapter's weights."""
+    return sha256((adapter_folder / "adapter_model.safetensors").read_bytes()).hexdigest()[:12]
 
 
 def _loaded(model_folder: Path, adapter_folder: Path | None) -> tuple[Any, Any]:
@@ -121,27 +145,11 @@ def _loaded(model_folder: Path, adapter_folder: Path | None) -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
-def _description(adapter_folder: Path) -> dict[str, Any]:
-    """``explainer.json`` beside an adapter of ours; empty for an adapter from elsewhere."""
-    path = adapter_folder / "explainer.json"
-    try:
-        described = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise GeneratorRefused(f"{path} is not readable: {error}") from error
-    if described and described.get("prompt") != PROMPT_VERSION:
-        raise GeneratorRefused(
-            f"the adapter in {adapter_folder} was trained with prompt {described.get('prompt')!r}, this program writes"
-            f" prompt {PROMPT_VERSION!r}; train it again with `mlquiz train explainer`"
-        )
-    return described
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()[:12]
-
-
 class ServerGenerator:
     """A model behind an OpenAI-compatible server (vLLM and others): one request a feedback.
+
+    After three time-outs or overloads in a row the server is left alone for a minute (circuit breaker; Nygard 2007):
+    students get the template's text at once then, and a server that struggles is not asked for more.
 
     Raises :class:`GeneratorUnavailable` for time-outs and overload, :class:`GeneratorRefused` for a wrong address, name
     or key, :class:`GeneratorReplyInvalid` for anything that is no chat completion.
@@ -150,15 +158,27 @@ class ServerGenerator:
     CONNECT_SECONDS = 3.05
     READ_SECONDS = 30.0
     MAX_BYTES = 64 * 1024
-    MAX_TOKENS = 160
+    MAX_TOKENS = 120
+    FAULTS_IN_A_ROW = 3
+    REST_SECONDS = 60.0
 
     def __init__(
-        self, url: str, model: str, api_key: str = "", *, languages: frozenset[str] = ALL_LANGUAGES, seed: int = 1
+        self,
+        url: str,
+        model: str,
+        api_key: str = "",
+        *,
+        languages: frozenset[str] = ALL_LANGUAGES,
+        seed: int = 1,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = f"{url.rstrip('/')}/chat/completions"
         self._model = model
         self._seed = seed
         self._languages = languages
+        self._now = now
+        self._faults = 0
+        self._rests_until = 0.0
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "mlquiz"
         if api_key:
@@ -176,7 +196,21 @@ class ServerGenerator:
 
     def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
         """One completion a feedback, temperature 0 and a fixed seed."""
-        return [self._completion(feedback) for feedback in feedbacks]
+        return [self._unless_it_rests(feedback) for feedback in feedbacks]
+
+    def _unless_it_rests(self, feedback: Feedback) -> str:
+        if self._now() < self._rests_until:
+            raise GeneratorUnavailable(f"{self._url} failed {self.FAULTS_IN_A_ROW} times: it is left alone for a while")
+        try:
+            text = self._completion(feedback)
+        except GeneratorUnavailable:
+            self._faults += 1
+            if self._faults >= self.FAULTS_IN_A_ROW:
+                # One fault more after the rest begins the next one.
+                self._rests_until = self._now() + self.REST_SECONDS
+            raise
+        self._faults = 0
+        return text
 
     def _completion(self, feedback: Feedback) -> str:
         body = {

@@ -67,8 +67,8 @@ def run_demo(settings: Settings, *, once: bool) -> int:
 
 def unpack_models(settings: Settings) -> None:
     """Unpack the bundled models at the first time, with a bar; the workers find them ready."""
+    from grading.explanation.explainer import prepare_explainer
     from grading.grader import prepare_grader
-    from grading.models import language_model_folder
 
     with _bar() as progress:
         task = progress.add_task("encoder", total=1.0)
@@ -76,7 +76,7 @@ def unpack_models(settings: Settings) -> None:
         progress.update(task, completed=1.0, description="S-BERT encoder ready")
         if settings.explainer == "local":
             task = progress.add_task("language model", total=1.0)
-            language_model_folder(settings.explainer_model, settings.models_path, _reporter(progress, task))
+            prepare_explainer(settings, _reporter(progress, task))
             progress.update(task, completed=1.0, description="language model ready")
 
 

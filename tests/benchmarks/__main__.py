@@ -14,14 +14,13 @@ from collections.abc import Callable
 import psutil
 
 from config import load_settings
-from grading.domain import KeyPoint, Question
 from grading.encoder_loading import load_encoder
 from grading.explanation.feedback import feedback_from
 from grading.explanation.template import template_text
 from grading.grader import load_grader
-from grading.models import adapter_folder, language_model_folder
-from grading.samples import SampleQuestion, load_samples
-from tests.benchmarks import grading_quality, grading_speed, launches
+from grading.samples import load_samples
+from tests.benchmarks import explaining, grading_quality, grading_speed, launches
+from tests.benchmarks.explaining import question_from
 from tests.benchmarks.fresh_process import in_a_fresh_process
 
 RUNS = 20
@@ -35,7 +34,7 @@ def main() -> None:
         "grading": grading_speed.measure,
         "quality": grading_quality.measure,
         "grader": grader,
-        "explainer": explainer,
+        "explainer": explaining.measure,
     }
     figures = {name: measure() for name, measure in parts.items() if name in (sys.argv[1:] or parts)}
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
@@ -79,43 +78,6 @@ def grader() -> dict[str, float]:
         "template_milliseconds": worded * 1000,
         "memory_mb": psutil.Process().memory_info().rss / 2**20,
     }
-
-
-def explainer() -> dict[str, float]:
-    """Twelve feedbacks reworded in one batch, beside one at a time."""
-    from grading.explanation.generators import LocalGenerator
-
-    settings = load_settings()
-    generator = LocalGenerator(
-        language_model_folder(settings.explainer_model, settings.models_path),
-        adapter_folder(settings.explainer_adapter),
-    )
-    bench = load_grader(settings)
-    feedbacks = []
-    for sample in load_samples("en")[:12]:
-        question, answer = question_from(sample), sample.answers[2].text
-        feedbacks.append(feedback_from(question, answer, bench.assess(question, [answer])[0]))
-    began = time.perf_counter()
-    generator.rewrite(feedbacks)
-    batched = time.perf_counter() - began
-    began = time.perf_counter()
-    for feedback in feedbacks[:4]:
-        generator.rewrite([feedback])
-    single = (time.perf_counter() - began) / 4 * len(feedbacks)
-    return {"seconds_for_12_in_a_batch": batched, "one_at_a_time_over_batched": single / batched}
-
-
-def question_from(sample: SampleQuestion) -> Question:
-    """A question of the bank as the grader takes it."""
-    return Question(
-        prompt=sample.prompt,
-        model_answers=tuple(sample.model_answers),
-        key_points=tuple(
-            KeyPoint(position=position, name=point.name, text=point.text, weight=point.weight)
-            for position, point in enumerate(sample.key_points)
-        ),
-        language=sample.language,
-    )
 
 
 def _seconds(work: Callable[[], object]) -> float:

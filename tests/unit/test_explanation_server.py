@@ -39,7 +39,7 @@ def test_the_request_is_deterministic_and_bounded(httpserver: HTTPServer) -> Non
     request, _ = httpserver.log[0]
     body = request.get_json()
     assert (body["model"], body["temperature"], body["n"]) == ("tutor", 0, 1)
-    assert body["max_tokens"] <= 160
+    assert body["max_tokens"] <= 120
     assert isinstance(body["seed"], int)
     assert request.headers["Authorization"] == "Bearer secret"
 
@@ -137,3 +137,56 @@ def test_versions_name_model_and_host_but_no_secret(httpserver: HTTPServer) -> N
     assert generator.versions["explainer"] == "tutor@localhost"
     assert "secret" not in str(generator.versions)
     assert generator.languages == {"en", "ko"}
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_server_that_fails_three_times_is_left_alone_for_a_minute(httpserver: HTTPServer) -> None:
+    clock = Clock()
+    generator = ServerGenerator(httpserver.url_for("/v1"), "tutor", now=clock)
+    httpserver.expect_request("/v1/chat/completions").respond_with_data("later", status=503)
+    for _ in range(5):
+        with pytest.raises(GeneratorUnavailable):
+            generator.rewrite([make_feedback()])
+    assert len(httpserver.log) == 3
+    clock.seconds += 61
+    with pytest.raises(GeneratorUnavailable, match="503"):
+        generator.rewrite([make_feedback()])
+    with pytest.raises(GeneratorUnavailable, match="left alone"):
+        generator.rewrite([make_feedback()])
+    assert len(httpserver.log) == 4, "one try after the rest, and then the next rest"
+
+
+def test_a_server_that_comes_back_is_asked_as_before(httpserver: HTTPServer) -> None:
+    clock = Clock()
+    generator = ServerGenerator(httpserver.url_for("/v1"), "tutor", now=clock)
+    for _ in range(3):
+        httpserver.expect_ordered_request("/v1/chat/completions").respond_with_data("later", status=503)
+    for _ in range(3):
+        httpserver.expect_ordered_request("/v1/chat/completions").respond_with_json(completion("Fine."))
+    httpserver.expect_ordered_request("/v1/chat/completions").respond_with_data("later", status=503)
+    httpserver.expect_ordered_request("/v1/chat/completions").respond_with_json(completion("Fine."))
+    for _ in range(3):
+        with pytest.raises(GeneratorUnavailable):
+            generator.rewrite([make_feedback()])
+    clock.seconds += 61
+    assert generator.rewrite([make_feedback()] * 3) == ["Fine."] * 3
+    with pytest.raises(GeneratorUnavailable, match="503"):
+        generator.rewrite([make_feedback()])
+    assert generator.rewrite([make_feedback()]) == ["Fine."], "one fault alone is no reason to rest"
+
+
+def test_a_refusal_is_no_reason_to_rest(httpserver: HTTPServer) -> None:
+    generator = ServerGenerator(httpserver.url_for("/v1"), "tutor", now=Clock())
+    httpserver.expect_request("/v1/chat/completions").respond_with_data("no", status=401)
+    for _ in range(5):
+        with pytest.raises(GeneratorRefused, match="401"):
+            generator.rewrite([make_feedback()])
