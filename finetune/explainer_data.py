@@ -5,7 +5,8 @@
     --data ──read──▶ Course ──which may be learnt from?──▶ feedback of verdicts, or of a grader ──▶ ExplainerCase
                                       └──────── counted, with the reason ◀────── fixed text, failed checks
 
-The score is always the tutor's. A grader says which key points an answer covers only where nobody else did.
+The score is the one that the explanation was written for. A grader says which key points an answer covers only where
+nobody else did. Where a question has more explanations than are taken, those that a person wrote or edited come first.
 """
 
 from __future__ import annotations
@@ -120,10 +121,12 @@ def _reason_against(example: Example) -> str | None:
         return "no explanation"
     if example.explained_by not in ("PERSON", "TEMPLATE"):
         return "the explanation is a language model's"
-    if not example.is_confirmed:
+    if example.score is None or (not example.is_confirmed and not _is_persons(example)):
         return "no score that a person confirmed"
-    if example.rating in ("WRONG", "NOT_HELPFUL"):
-        return "the student found it wrong or no help"
+    if example.rating == "WRONG":
+        return "the student found it wrong, and nobody edited it since"
+    if example.rating == "NOT_HELPFUL":
+        return "the student found it no help"
     return None
 
 
@@ -131,22 +134,22 @@ def _add_cases(asked: DatasetQuestion, examples: Sequence[Example], grader: Asse
     question = _question(asked)
     try:
         worth = [example for example in examples if _is_worth_grading(asked, question, example)]
-        some = _spread(worth, 2 * ANSWERS_PER_QUESTION, lambda example: example.score or 0.0)
+        some = _chosen(worth, 2 * ANSWERS_PER_QUESTION, lambda example: example, lambda example: example.score or 0.0)
         assessments = _assessments(question, some, grader)
     except QuestionUnusable:
         found.left_out["the question has no model answer with words in it"] += len(examples)
         return
-    cases: list[ExplainerCase] = []
+    cases: list[tuple[Example, ExplainerCase]] = []
     for example, assessment in zip(some, assessments, strict=True):
         case = _case(asked, question, example, assessment)
         if (reason := _reason_against_case(case)) is not None:
             found.left_out[reason] += 1
         else:
-            cases.append(case)
-    kept = _spread(cases, ANSWERS_PER_QUESTION, lambda case: len(case.feedback.covered))
+            cases.append((example, case))
+    kept = _chosen(cases, ANSWERS_PER_QUESTION, lambda each: each[0], lambda each: len(each[1].feedback.covered))
     found.left_out += Counter({_OTHER: len(examples) - len(worth)})
     found.left_out += Counter({_ENOUGH: len(worth) - len(some) + len(cases) - len(kept)})
-    found.cases += kept
+    found.cases += [case for _, case in kept]
 
 
 def _is_worth_grading(asked: DatasetQuestion, question: Question, example: Example) -> bool:
@@ -199,6 +202,21 @@ def _reason_against_case(case: ExplainerCase) -> str | None:
         return None
     problems = problems_in(finished_text(case.tutor_text), case.feedback, case.question, case.answer)
     return f"check {problems[0].kind.value}" if problems else _OTHER
+
+
+def _chosen(
+    items: Sequence[Item], count: int, example_of: Callable[[Item], Example], place_of: Callable[[Item], float]
+) -> list[Item]:
+    """At most ``count``: those that a person explained first, then the others, spread over their places."""
+    persons = [item for item in items if _is_persons(example_of(item))]
+    others = [item for item in items if not _is_persons(example_of(item))]
+    kept = _spread(persons, count, place_of)
+    return kept + _spread(others, count - len(kept), place_of)
+
+
+def _is_persons(example: Example) -> bool:
+    """A person wrote the explanation, or edited a machine's, and so stands for it."""
+    return example.explained_by == "PERSON"
 
 
 def _spread(items: Sequence[Item], count: int, place_of: Callable[[Item], float]) -> list[Item]:

@@ -85,8 +85,9 @@ class Example(_Record):
     """One answer with what is known of it.
 
     ``question`` is the id of its question; ``score`` a fraction 0..1; ``verdicts`` one a key point, or none at all.
-    ``learner`` and ``course`` are pseudonyms. ``part`` is set where the data came with parts of their own; otherwise
-    :func:`finetune.dataset.part_of` says it.
+    ``explained_by`` is PERSON where an instructor wrote the explanation, or edited a machine's; ``rating`` is what the
+    student said about it as it stands. ``learner`` and ``course`` are pseudonyms. ``part`` is set where the data came
+    with parts of their own; otherwise :func:`finetune.dataset.part_of` says it.
     """
 
     id: _Identifier

@@ -1,8 +1,8 @@
 """Erase a student's words, and say where they went before: which datasets hold them, and which models learnt from them.
 
 Scores stay: they are the school's record. What goes is what the student wrote and what quotes it: answers, the words
-that show a verdict, explanations, comments; and the name. The rows of grades are append-only for the tool's own role,
-so this runs as the owner of the tables.
+that show a verdict, explanations, ratings of them, comments; and the name. The rows of grades are append-only for the
+tool's own role, so this runs as the owner of the tables.
 """
 
 from __future__ import annotations
@@ -126,6 +126,16 @@ def _erase(connection: Connection, registration_id: int, user_id: int) -> int:
             """,
             (ERASED, user_id),
         )
+    connection.execute(
+        """
+        DELETE FROM explanation_ratings USING explanations
+        JOIN grades ON grades.id = explanations.grade_id
+        JOIN submissions ON submissions.id = grades.submission_id
+        JOIN attempts ON attempts.id = submissions.attempt_id
+        WHERE explanations.id = explanation_ratings.explanation_id AND attempts.user_id = %s
+        """,
+        (user_id,),
+    )
     connection.execute("UPDATE deliveries SET comment = NULL WHERE user_id = %s", (user_id,))
     connection.execute(
         """

@@ -157,6 +157,7 @@ class _Run:
                 "verdicts": _verdicts(answer, asked),
                 "explanation": self._scrub(explanation, answer) if explanation else None,
                 "explained_by": _EXPLAINED_BY[answer.explanation_source or ""] if explanation else None,
+                "rating": answer.rating if explanation else None,
                 "learner": self._pseudonyms.of("learner", answer.user_id),
                 "course": self._pseudonyms.of("course", answer.context_id),
             }

@@ -2,7 +2,8 @@
 
 Released is what its student sees as it stands: scored, not held for approval, not excused, not replaced by the same
 attempt opened again (the view ``counted_attempts``). Confirmed is a score that an instructor gave, or the model's
-where an instructor approved the attempt after it was given: a release of explanations alone confirms no score.
+where an instructor approved the attempt after it was given: a release of explanations alone confirms no score. An
+answer whose explanation an instructor wrote is exported, too, for that text; its score is the model's until confirmed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from psycopg.rows import class_row
 
 from lti_tool.db import fetch_all, fetch_value
 from lti_tool.exports.errors import CourseUnclear, QuizUnknown
+from lti_tool.submissions.ratings import Rating
 
 _BATCH = 500
 
@@ -69,6 +71,7 @@ class AskedQuestion:
 class ReleasedAnswer:
     """One answer with the grade that counts; ``verdicts`` and ``explanation`` only where the student sees them.
 
+    ``rating`` is what the student says about that explanation.
     ``verdicts`` are pairs of a key point's name, as it was then, and a verdict's word, by position.
     """
 
@@ -85,6 +88,7 @@ class ReleasedAnswer:
     verdicts: list[list[str]]
     explanation: str | None
     explanation_source: Literal["TEMPLATE", "LLM", "INSTRUCTOR"] | None
+    rating: Rating | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +110,7 @@ class Tally:
 _SELECTION: LiteralString = r"""
     WITH released AS (
         SELECT submissions.registration_id, resource_links.context_id, submissions.id AS submission_id,
-            submissions.question_id, attempts.user_id, attempts.quiz_id, attempts.due_at, attempts.approval,
-            latest.id AS grade_id,
+            submissions.question_id, attempts.user_id, attempts.quiz_id, latest.id AS grade_id,
             CASE
                 WHEN users.erased_at IS NOT NULL THEN 'ERASED'
                 WHEN contexts.answer_use = 'NO' THEN 'COURSE'
@@ -122,8 +125,10 @@ _SELECTION: LiteralString = r"""
                 SELECT 1 FROM audit_events
                 WHERE details ->> 'attempt_id' = attempts.id::text AND event = 'ATTEMPT_APPROVED'
                     AND audit_events.at >= latest.created_at
-            ) AS is_confirmed
+            ) AS is_confirmed,
+            seen.is_explained, shown.id AS explanation_id, coalesce(shown.source = 'INSTRUCTOR', false) AS is_edited
         FROM counted_attempts AS attempts
+        JOIN quizzes ON quizzes.id = attempts.quiz_id
         JOIN users ON users.id = attempts.user_id
         JOIN resource_links ON resource_links.id = attempts.resource_link_id
         JOIN contexts ON contexts.id = resource_links.context_id
@@ -131,13 +136,22 @@ _SELECTION: LiteralString = r"""
         CROSS JOIN LATERAL (
             SELECT * FROM grades WHERE grades.submission_id = submissions.id ORDER BY grades.id DESC LIMIT 1
         ) AS latest
+        -- As the result page decides it: lti_tool/submissions/outcome.py.
+        CROSS JOIN LATERAL (
+            SELECT (quizzes.explanations_shown <> 'AFTER_APPROVAL' OR attempts.approval = 'APPROVED') AND
+                (quizzes.explanations_shown <> 'AFTER_DUE' OR coalesce(attempts.due_at <= now(), true)) AS is_explained
+        ) AS seen
+        LEFT JOIN LATERAL (
+            SELECT id, source FROM explanations WHERE explanations.grade_id = latest.id AND seen.is_explained
+            ORDER BY explanations.id DESC LIMIT 1
+        ) AS shown ON true
         LEFT JOIN consents ON consents.context_id = contexts.id AND consents.user_id = users.id
         WHERE submissions.status = 'GRADED' AND (submissions.answer ~ '\S' OR users.erased_at IS NOT NULL)
             AND (cardinality(%(quizzes)s::uuid[]) = 0 OR attempts.quiz_id = ANY(%(quizzes)s))
             AND (cardinality(%(courses)s::bigint[]) = 0 OR contexts.id = ANY(%(courses)s))
             AND attempts.submitted_at >= coalesce(%(since)s, '-infinity'::timestamptz)
     ), selected AS (
-        SELECT * FROM released WHERE held_by IS NULL AND (is_confirmed OR %(all_scores)s)
+        SELECT * FROM released WHERE held_by IS NULL AND (is_confirmed OR is_edited OR %(all_scores)s)
     )
 """
 
@@ -175,7 +189,7 @@ _TALLY: LiteralString = """
         count(*) FILTER (WHERE held_by = 'COURSE') AS course_says_no,
         count(*) FILTER (WHERE held_by = 'STUDENT') AS student_did_not_agree,
         count(*) FILTER (WHERE held_by = 'ERASED') AS student_was_erased,
-        count(*) FILTER (WHERE held_by IS NULL AND NOT is_confirmed AND NOT %(all_scores)s) AS not_confirmed
+        count(*) FILTER (WHERE held_by IS NULL AND NOT (is_confirmed OR is_edited OR %(all_scores)s)) AS not_confirmed
     FROM released
 """
 _ASKED: LiteralString = """
@@ -194,25 +208,18 @@ _ANSWERS: LiteralString = """
     SELECT selected.registration_id, selected.context_id, selected.submission_id, selected.question_id,
         selected.user_id, users.name AS user_name, quizzes.language, submissions.answer, grades.fraction,
         selected.is_confirmed,
-        CASE WHEN seen.is_explained THEN coalesce((
+        CASE WHEN selected.is_explained THEN coalesce((
             SELECT jsonb_agg(jsonb_build_array(name, verdict) ORDER BY position)
             FROM key_point_verdicts WHERE key_point_verdicts.grade_id = grades.id
         ), '[]') ELSE '[]' END AS verdicts,
-        shown.text AS explanation, shown.source AS explanation_source
+        explanations.text AS explanation, explanations.source AS explanation_source, ratings.rating
     FROM selected
     JOIN users ON users.id = selected.user_id
     JOIN quizzes ON quizzes.id = selected.quiz_id
     JOIN submissions ON submissions.id = selected.submission_id
     JOIN grades ON grades.id = selected.grade_id
-    -- As the result page decides it: lti_tool/submissions/outcome.py.
-    CROSS JOIN LATERAL (
-        SELECT (quizzes.explanations_shown <> 'AFTER_APPROVAL' OR selected.approval = 'APPROVED')
-            AND (quizzes.explanations_shown <> 'AFTER_DUE' OR coalesce(selected.due_at <= now(), true)) AS is_explained
-    ) AS seen
-    LEFT JOIN LATERAL (
-        SELECT text, source FROM explanations WHERE explanations.grade_id = grades.id AND seen.is_explained
-        ORDER BY explanations.id DESC LIMIT 1
-    ) AS shown ON true
+    LEFT JOIN explanations ON explanations.id = selected.explanation_id
+    LEFT JOIN explanation_ratings AS ratings ON ratings.explanation_id = explanations.id
     ORDER BY selected.registration_id, selected.context_id,
         hashint8extended(selected.submission_id, %(seed)s), selected.submission_id
 """

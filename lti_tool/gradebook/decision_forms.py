@@ -85,9 +85,18 @@ def parse_score(typed: TypedScore, result: QuestionResult) -> NewScore:
     return NewScore(points=points, explanation=_explanation(typed, points, result), reason=reason)
 
 
-def has_machine_words(result: QuestionResult) -> bool:
-    """A machine wrote what the student reads beside the answer now."""
-    return result.explanation is not None and result.explanation_source != "INSTRUCTOR"
+def parse_explanation(typed: str, result: QuestionResult) -> str:
+    """The text that the student is to read; :class:`FormFaults` with field ``text`` for what cannot be used."""
+    text = _text(typed)
+    if not text:
+        fault = _("Write what the student is to read.")
+    elif len(text) > MAX_EXPLANATION_CHARACTERS:
+        fault = _("This text is longer than 4,000 characters.")
+    elif text == _text(result.explanation or ""):
+        fault = _("This is the text as it was. Change what you would say otherwise.")
+    else:
+        return text
+    raise FormFaults({"text": fault}, typed)
 
 
 def parse_reason(typed: str) -> str:
@@ -100,8 +109,8 @@ def parse_reason(typed: str) -> str:
     return reason
 
 
-def grade_id_from(typed: str) -> int | None:
-    """The id of a grade that a hidden field holds; ``None`` for an empty one, 0 (no grade's) for what is no id."""
+def id_from(typed: str) -> int | None:
+    """The id of a row that a hidden field holds; ``None`` for an empty one, 0 (no row's) for what is no id."""
     if not typed:
         return None
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < _ID_DIGITS else 0
@@ -110,7 +119,7 @@ def grade_id_from(typed: str) -> int | None:
 def _explanation(typed: TypedScore, points: Decimal, result: QuestionResult) -> str | None:
     """What the student is to read; where nobody chose, the machine's words stay as long as they can be right."""
     written = _text(typed.explanation)
-    if not has_machine_words(result):
+    if not result.has_machine_words:
         return written
     match typed.comment:
         case "keep":

@@ -1,10 +1,11 @@
-"""The instructor's decisions about an attempt: its scores, approval, whether it counts, opening it again.
+"""The instructor's decisions about an attempt: scores, explanations, approval, whether it counts, opening it again.
 
 Each is a form of the review page. One that cannot be used is shown again as it was typed, beside what is the matter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from flask import redirect, request, url_for
@@ -12,9 +13,9 @@ from flask.typing import ResponseReturnValue
 from psycopg import Connection
 
 from lti_tool.errors import NotFound
-from lti_tool.gradebook import decisions, standing, views
+from lti_tool.gradebook import decisions, explanations, standing, views
 from lti_tool.gradebook.approvals import approve_attempts
-from lti_tool.gradebook.decision_forms import TypedScore, grade_id_from, parse_reason, parse_score
+from lti_tool.gradebook.decision_forms import TypedScore, id_from, parse_explanation, parse_reason, parse_score
 from lti_tool.gradebook.decisions import DecisionRefused
 from lti_tool.gradebook.overview import OverviewRow, list_overview
 from lti_tool.gradebook.review_page import Refill, list_waiting
@@ -78,7 +79,7 @@ def override(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseRetu
                 points=score.points,
                 explanation=score.explanation,
                 reason=score.reason,
-                seen_grade=grade_id_from(typed.seen_grade),
+                seen_grade=id_from(typed.seen_grade),
                 user_id=current_session().user_id,
             )
     except (FormFaults, DecisionRefused) as refusal:
@@ -90,7 +91,7 @@ def override(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseRetu
 @with_session(Role.INSTRUCTOR)
 def restore(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseReturnValue:
     """Let an earlier score count again (fields ``grade``, its id, and ``seen_grade``)."""
-    grade_id = grade_id_from(request.form.get("grade", ""))
+    grade_id = id_from(request.form.get("grade", ""))
     try:
         with launch_transaction() as connection:
             attempt = views.attempt_here(connection, attempt_id)
@@ -100,12 +101,73 @@ def restore(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseRetur
                 attempt,
                 question_id,
                 grade_id=grade_id or 0,
-                seen_grade=grade_id_from(request.form.get("seen_grade", "")),
+                seen_grade=id_from(request.form.get("seen_grade", "")),
                 user_id=current_session().user_id,
             )
     except DecisionRefused as refusal:
         return _again(attempt_id, f"score-{question_id}", None, refusal)
     return _done(attempt_id, "score-restored", question_id)
+
+
+# Explanations ------------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/results/<int:attempt_id>/questions/<int:question_id>/explanation")
+@with_session(Role.INSTRUCTOR)
+def edit_explanation(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseReturnValue:
+    """Let the student read another text beside the same score (fields ``text``, ``seen_explanation``)."""
+    typed = request.form.get("text", "")
+    try:
+        with launch_transaction() as connection:
+            attempt = views.attempt_here(connection, attempt_id)
+            explanations.edit_explanation(
+                connection,
+                attempt,
+                question_id,
+                text=parse_explanation(typed, _result_of(connection, attempt, question_id)),
+                seen_explanation=_seen_explanation(),
+                user_id=current_session().user_id,
+            )
+    except (FormFaults, DecisionRefused) as refusal:
+        return _again(attempt_id, f"explanation-{question_id}", typed, refusal)
+    return _done(attempt_id, "explanation-changed", question_id)
+
+
+@blueprint.post("/results/<int:attempt_id>/questions/<int:question_id>/machine-explanation")
+@with_session(Role.INSTRUCTOR)
+def restore_explanation(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseReturnValue:
+    """Let the student read the machine's text again (field ``seen_explanation``)."""
+    return _about_explanation(attempt_id, question_id, explanations.restore_explanation, "explanation-restored")
+
+
+@blueprint.post("/results/<int:attempt_id>/questions/<int:question_id>/kept-explanation")
+@with_session(Role.INSTRUCTOR)
+def keep_explanation(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseReturnValue:
+    """Let a text stand that its student calls wrong (field ``seen_explanation``)."""
+    return _about_explanation(attempt_id, question_id, explanations.keep_explanation, "explanation-kept")
+
+
+def _about_explanation(
+    attempt_id: int, question_id: int, decide: Callable[..., None], notice: str
+) -> ResponseReturnValue:
+    try:
+        with launch_transaction() as connection:
+            attempt = views.attempt_here(connection, attempt_id)
+            _result_of(connection, attempt, question_id)
+            decide(
+                connection,
+                attempt,
+                question_id,
+                seen_explanation=_seen_explanation(),
+                user_id=current_session().user_id,
+            )
+    except DecisionRefused as refusal:
+        return _again(attempt_id, f"explanation-{question_id}", None, refusal)
+    return _done(attempt_id, notice, question_id)
+
+
+def _seen_explanation() -> int:
+    return id_from(request.form.get("seen_explanation", "")) or 0
 
 
 # The attempt -------------------------------------------------------------------------------------------------------

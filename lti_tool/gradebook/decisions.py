@@ -6,6 +6,7 @@ this moment is waited for, and the instructor's score follows; one that comes la
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from lti_tool.db import fetch_one, fetch_value
 from lti_tool.errors import NotFound, Refused
+from lti_tool.gradebook.explanation_store import add_explanation, copy_explanation, latest_explanation_id
 from lti_tool.gradebook.outbox import queue_delivery
 from lti_tool.gradebook.store import finish_attempt
 from lti_tool.launch.audit import record_event
@@ -42,7 +44,7 @@ class ScoreChangedMeanwhile(DecisionRefused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
+class LockedAnswer:
     """An answer that is locked together with its attempt, as it is then. ``grade_*``: its latest grade."""
 
     submission_id: int
@@ -78,7 +80,7 @@ def override_grade(
     :class:`ScoreChangedMeanwhile`, :class:`DecisionRefused` while the student is still answering, and
     :class:`NotFound` for a question of another quiz.
     """
-    answer = _lock_answer(connection, attempt, question_id, seen_grade)
+    answer = lock_answer(connection, attempt, question_id, seen_grade)
     fraction = float(points / answer.max_points)
     grade_id = fetch_value(
         connection,
@@ -95,13 +97,14 @@ def override_grade(
         reason,
     )
     assert isinstance(grade_id, int)
-    if explanation is not None or not _copy_explanation(connection, answer.grade_id, grade_id):
-        connection.execute(
-            "INSERT INTO explanations (grade_id, source, text) VALUES (%s, 'INSTRUCTOR', %s)",
-            (grade_id, explanation or NO_WORDS.get(answer.language, NO_WORDS["en"])),
-        )
+    latest = latest_explanation_id(connection, answer.grade_id)
+    if explanation is not None or not copy_explanation(connection, latest, grade_id):
+        words = explanation or NO_WORDS.get(answer.language, NO_WORDS["en"])
+        add_explanation(connection, grade_id, "INSTRUCTOR", words)
     _settle(connection, attempt, answer)
-    _record(connection, "SCORE_CHANGED", attempt, answer, grade_id, user_id, {"points": str(points), "reason": reason})
+    record_decision(
+        connection, "SCORE_CHANGED", attempt, answer, grade_id, user_id, {"points": str(points), "reason": reason}
+    )
     return grade_id
 
 
@@ -118,7 +121,7 @@ def restore_grade(
 
     Raises what :func:`override_grade` raises, and :class:`NotFound` for a grade of another answer.
     """
-    answer = _lock_answer(connection, attempt, question_id, seen_grade)
+    answer = lock_answer(connection, attempt, question_id, seen_grade)
     if grade_id == answer.grade_id:
         raise DecisionRefused(f"grade {grade_id} counts", instructor_text="This score counts already.")
     copy_id = fetch_value(
@@ -143,14 +146,18 @@ def restore_grade(
         """,
         (copy_id, grade_id),
     )
-    _copy_explanation(connection, grade_id, copy_id)
+    copy_explanation(connection, latest_explanation_id(connection, grade_id), copy_id)
     _settle(connection, attempt, answer)
-    _record(connection, "SCORE_RESTORED", attempt, answer, copy_id, user_id, {"restored_grade": grade_id})
+    record_decision(connection, "SCORE_RESTORED", attempt, answer, copy_id, user_id, {"restored_grade": grade_id})
     return copy_id
 
 
-def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, seen_grade: int | None) -> _Answer:
-    """The answer and its attempt, locked until the transaction ends; an empty one is added where there is none."""
+def lock_answer(connection: Connection, attempt: Attempt, question_id: int, seen_grade: int | None) -> LockedAnswer:
+    """The answer and its attempt, locked until the transaction ends; an empty one is added where there is none.
+
+    Raises :class:`ScoreChangedMeanwhile` where ``seen_grade`` is not its latest grade, :class:`DecisionRefused` while
+    the student is still answering, and :class:`NotFound` for a question of another quiz.
+    """
     if attempt.status == "OPEN":  # before any lock: handing in takes them in the other order
         raise DecisionRefused(
             f"attempt {attempt.id} is open",
@@ -173,7 +180,7 @@ def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, see
     connection.execute("SELECT 1 FROM attempts WHERE id = %s FOR NO KEY UPDATE", (attempt.id,))
     answer = fetch_one(
         connection,
-        _Answer,
+        LockedAnswer,
         """
         SELECT submissions.id AS submission_id, questions.max_points, quizzes.language,
             attempts.registration_id, attempts.resource_link_id,
@@ -197,34 +204,23 @@ def _lock_answer(connection: Connection, attempt: Attempt, question_id: int, see
     return answer
 
 
-def _copy_explanation(connection: Connection, from_grade: int | None, to_grade: int) -> bool:
-    """The latest text of one grade stands beside another one, too; whether there was one."""
-    copied = connection.execute(
-        """
-        INSERT INTO explanations (grade_id, source, text, versions)
-        SELECT %s, source, text, versions FROM explanations WHERE grade_id = %s ORDER BY id DESC LIMIT 1
-        """,
-        (to_grade, from_grade),
-    )
-    return copied.rowcount > 0
-
-
-def _settle(connection: Connection, attempt: Attempt, answer: _Answer) -> None:
+def _settle(connection: Connection, attempt: Attempt, answer: LockedAnswer) -> None:
     """The answer has its grade: no worker grades it any more, and the score that counts now is on its way."""
     connection.execute("UPDATE submissions SET status = 'GRADED' WHERE id = %s", (answer.submission_id,))
     finish_attempt(connection, attempt.id, explanation_wait_seconds=0)
     queue_delivery(connection, attempt.id, wait_seconds=0)
 
 
-def _record(
+def record_decision(
     connection: Connection,
     event: str,
     attempt: Attempt,
-    answer: _Answer,
+    answer: LockedAnswer,
     grade_id: int,
     user_id: int,
-    more: dict[str, int | str],
+    more: Mapping[str, int | str] | None = None,
 ) -> None:
+    """Note a decision about an answer in the record, with who took it."""
     record_event(
         connection,
         event,
@@ -235,6 +231,6 @@ def _record(
             "resource_link_id": answer.resource_link_id,
             "submission_id": answer.submission_id,
             "grade_id": grade_id,
-            **more,
+            **(more or {}),
         },
     )

@@ -27,6 +27,7 @@ class AnswerDoubt:
     ``width``: of the interval that the machine gave, 0..1, whoever scored it since; 1 where the machine gave up.
     ``verdict_share``: what the machine's verdicts say, 0..1: covered 1, partial a half, by weight; ``None`` for a score
     of an instructor. ``is_changed``: an instructor gave the score, rather than put one of the machine's back.
+    ``is_called_wrong``: the student says that something in the explanation is wrong, and no instructor let it stand.
     """
 
     attempt_id: int
@@ -43,6 +44,7 @@ class AnswerDoubt:
     width: float
     verdict_share: float | None
     is_changed: bool
+    is_called_wrong: bool
 
     @property
     def is_low(self) -> bool:
@@ -75,7 +77,16 @@ def list_doubts(connection: Connection, resource_link_id: int) -> dict[int, tupl
             verdicts.share AS verdict_share,
             coalesce(
                 (SELECT source FROM grades WHERE id = (latest.versions ->> 'restored_grade')::bigint), latest.source, ''
-            ) = 'INSTRUCTOR' AS is_changed
+            ) = 'INSTRUCTOR' AS is_changed,
+            coalesce(
+                (
+                    SELECT ratings.rating = 'WRONG' AND ratings.kept_at IS NULL
+                    FROM explanations
+                    LEFT JOIN explanation_ratings AS ratings ON ratings.explanation_id = explanations.id
+                    WHERE explanations.grade_id = latest.id ORDER BY explanations.id DESC LIMIT 1
+                ),
+                false
+            ) AS is_called_wrong
         FROM attempts
         JOIN submissions ON submissions.attempt_id = attempts.id
         JOIN questions ON questions.id = submissions.question_id

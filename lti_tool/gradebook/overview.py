@@ -136,13 +136,20 @@ class Overview:
                 return row.is_undelivered
             case "unsure":
                 return any(row.is_doubtful(answer) for answer in self._asked(row))
+            case "wrong":
+                return any(answer.is_called_wrong for answer in self._asked(row))
             case "flagged":
                 return any(answer.flags for answer in self._asked(row))
             case "changed":
                 return any(answer.is_changed for answer in self._asked(row))
 
     def focus(self, row: OverviewRow) -> AnswerDoubt | None:
-        """The answer that a row stands here for: that to the question, or the most doubtful; ``None`` by name."""
+        """The answer that a row stands here for: that to the question, the most doubtful, or the one called wrong.
+
+        ``None`` for a table by name.
+        """
+        if self.choice.show == "wrong":
+            return next((answer for answer in self._asked(row) if answer.is_called_wrong), None)
         if self.choice.question_id is None and not self.choice.by_doubt:
             return None
         return max(self._asked(row), key=lambda answer: answer.width, default=None)
@@ -161,6 +168,11 @@ class Overview:
     def held_explanation_count(self) -> int:
         """How many attempts have their score out and their explanation held back."""
         return sum(row.holds_explanation for row in self.all_rows)
+
+    @property
+    def called_wrong_count(self) -> int:
+        """How many explanations their students call wrong, so that an instructor should look."""
+        return sum(answer.is_called_wrong for row in self.all_rows for answer in row.answers)
 
     @property
     def resendable_count(self) -> int:

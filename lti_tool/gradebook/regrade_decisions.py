@@ -147,7 +147,7 @@ def _add_findings(connection: Connection, grade_ids: Sequence[int]) -> None:
 
 
 def _copy_findings(connection: Connection, regrade_id: int, grade_ids: Sequence[int]) -> None:
-    """Verdicts and latest explanation of the grades from before, for these copies of them."""
+    """Verdicts and latest explanation of the grades from before, and what was said of it, for these copies of them."""
     connection.execute(
         """
         INSERT INTO key_point_verdicts (grade_id, position, verdict, similarity, evidence, name)
@@ -161,15 +161,23 @@ def _copy_findings(connection: Connection, regrade_id: int, grade_ids: Sequence[
     )
     connection.execute(
         """
-        INSERT INTO explanations (grade_id, source, text, versions)
-        SELECT copies.id, old.source, old.text, old.versions
-        FROM grades AS copies
-        JOIN regrade_items ON regrade_items.submission_id = copies.submission_id AND regrade_items.regrade_id = %s
-        CROSS JOIN LATERAL (
-            SELECT source, text, versions FROM explanations
-            WHERE explanations.grade_id = regrade_items.old_grade_id ORDER BY id DESC LIMIT 1
-        ) AS old
-        WHERE copies.id = ANY(%s)
+        WITH old AS (
+            SELECT copies.id AS grade_id, latest.*
+            FROM grades AS copies
+            JOIN regrade_items ON regrade_items.submission_id = copies.submission_id AND regrade_items.regrade_id = %s
+            CROSS JOIN LATERAL (
+                SELECT id AS explanation_id, source, text, versions FROM explanations
+                WHERE explanations.grade_id = regrade_items.old_grade_id ORDER BY id DESC LIMIT 1
+            ) AS latest
+            WHERE copies.id = ANY(%s)
+        ), added AS (
+            INSERT INTO explanations (grade_id, source, text, versions)
+            SELECT grade_id, source, text, versions FROM old RETURNING id, grade_id
+        )
+        INSERT INTO explanation_ratings (explanation_id, rating, note, rated_at, kept_at)
+        SELECT added.id, ratings.rating, ratings.note, ratings.rated_at, ratings.kept_at
+        FROM added JOIN old USING (grade_id)
+        JOIN explanation_ratings AS ratings ON ratings.explanation_id = old.explanation_id
         """,
         (regrade_id, list(grade_ids)),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from grading.errors import QuestionUnusable
-from lti_tool.gradebook.decision_forms import TypedScore, has_machine_words
+from lti_tool.gradebook.decision_forms import TypedScore
 from lti_tool.gradebook.doubts import AnswerDoubt
 from lti_tool.gradebook.history import GradeRecord
 from lti_tool.gradebook.overview import Overview, OverviewRow
@@ -22,8 +22,8 @@ from lti_tool.submissions.store import Attempt
 class Refill:
     """A form of the page that could not be used: it is shown again as it was.
 
-    ``form``: ``score-<question id>``, ``excuse`` or ``reopen``. ``typed``: what it held. ``faults``: a sentence a
-    field. ``problem``: a sentence about the whole.
+    ``form``: ``score-<question id>``, ``explanation-<question id>``, ``excuse`` or ``reopen``. ``typed``: what it held.
+    ``faults``: a sentence a field. ``problem``: a sentence about the whole.
     """
 
     form: str = ""
@@ -129,9 +129,12 @@ class Review:
             return replace(typed, seen_grade=str(result.grade_id or ""))
         return TypedScore.from_result(result)
 
-    def has_machine_words(self, result: QuestionResult) -> bool:
-        """A machine wrote what the student reads beside this answer."""
-        return has_machine_words(result)
+    def typed_text_of(self, result: QuestionResult) -> str:
+        """The form of a question's explanation: as it was typed, or the text as it stands."""
+        typed = self.refill.typed
+        if self.refill.form == f"explanation-{result.question_id}" and isinstance(typed, str):
+            return typed
+        return result.explanation or ""
 
     def faults_of(self, form: str) -> Mapping[str, str]:
         """A sentence a field of this form; none if it was not the one that was sent."""

@@ -11,7 +11,7 @@ from typing import Literal, Self, get_args
 
 from flask import has_request_context, request
 
-Show = Literal["all", "waiting", "undelivered", "unsure", "flagged", "changed"]
+Show = Literal["all", "waiting", "undelivered", "unsure", "wrong", "flagged", "changed"]
 
 #: Pages and forms between which the choice is handed on.
 _ENDPOINTS = frozenset(
@@ -19,6 +19,7 @@ _ENDPOINTS = frozenset(
     for name in (
         *("overview", "overview_parts", "review", "lms_grade", "decide", "send_again", "send_all_again"),
         *("approve", "approve_all", "override", "restore", "excuse", "count_again", "reopen", "withdraw"),
+        *("edit_explanation", "restore_explanation", "keep_explanation"),
     )
 )
 # PostgreSQL's bigint has 19.

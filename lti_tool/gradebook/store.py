@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from grading.domain import Assessment
 from lti_tool.db import fetch_all, fetch_value
+from lti_tool.gradebook.explanation_store import add_explanation, is_explained_by_instructor, lock_explanations
 from lti_tool.gradebook.outbox import queue_delivery
 
 MAX_REWORDING_TRIES = 3
@@ -86,7 +87,7 @@ def record_model_grade(
                 for item in assessment.verdicts
             ],
         )
-    _add_explanation(connection, grade_id, "TEMPLATE", explanation, {})
+    add_explanation(connection, grade_id, "TEMPLATE", explanation)
     connection.execute("INSERT INTO rewordings (grade_id) VALUES (%s)", (grade_id,))
     return grade_id
 
@@ -192,13 +193,20 @@ def record_rewording(
     reasons: Sequence[str],
     versions: Mapping[str, str],
 ) -> None:
-    """What came of it: SERVED with a text; REFUSED, NOT_WANTED or FAILED without one. ``versions``: who was asked."""
+    """What came of it: SERVED with a text; REFUSED, NOT_WANTED or FAILED without one. ``versions``: who was asked.
+
+    A text that comes when an instructor has written one is NOT_WANTED.
+    """
+    if text is not None:
+        lock_explanations(connection, grade_id)
+        if is_explained_by_instructor(connection, grade_id):
+            outcome, text = "NOT_WANTED", None
     connection.execute(
         "UPDATE rewordings SET outcome = %s, reasons = %s, versions = %s, finished_at = now() WHERE grade_id = %s",
         (outcome, list(reasons), Jsonb(dict(versions)), grade_id),
     )
     if text is not None:
-        _add_explanation(connection, grade_id, "LLM", text, versions)
+        add_explanation(connection, grade_id, "LLM", text, versions)
 
 
 def list_questions_of(connection: Connection, grade_ids: Sequence[int]) -> list[int]:
@@ -259,12 +267,3 @@ def list_tenants_with_rewordings(connection: Connection) -> list[int]:
         "SELECT DISTINCT registration_id FROM rewordings WHERE outcome = 'PENDING' ORDER BY registration_id"
     ).fetchall()
     return [row[0] for row in rows]
-
-
-def _add_explanation(
-    connection: Connection, grade_id: int, source: str, text: str, versions: Mapping[str, str]
-) -> None:
-    connection.execute(
-        "INSERT INTO explanations (grade_id, source, text, versions) VALUES (%s, %s, %s, %s)",
-        (grade_id, source, text, Jsonb(dict(versions))),
-    )

@@ -59,6 +59,16 @@ class Outcome:
         return sum(result.status in _SCORED for result in self.results)
 
     @property
+    def shows_explanations(self) -> bool:
+        """Whether its student sees explanations, as far as there are any."""
+        return not self.hides_scores and self.hides_explanations is None
+
+    def may_rate(self, result: QuestionResult) -> bool:
+        """A machine wrote what its student reads here, and is done with it. A try rates nothing."""
+        is_final = result.has_machine_words and not result.explanation_pending
+        return self.shows_explanations and is_final and not self.attempt.is_preview
+
+    @property
     def needs_a_person(self) -> bool:
         """An answer could not be graded and waits for someone to look at it."""
         return any(result.status == "STUCK" for result in self.results)
@@ -190,7 +200,16 @@ def _hides_explanations(attempt: Attempt, quiz: Quiz, due_at: datetime | None) -
 
 
 def _without_explanation(result: QuestionResult) -> QuestionResult:
-    return replace(result, explanation=None, explanation_source=None, explanation_pending=False, verdicts=[])
+    return replace(
+        result,
+        explanation_id=None,
+        explanation=None,
+        explanation_source=None,
+        explanation_pending=False,
+        rating=None,
+        rating_note="",
+        verdicts=[],
+    )
 
 
 def _without_score(result: QuestionResult) -> QuestionResult:

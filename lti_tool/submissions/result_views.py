@@ -35,7 +35,7 @@ def result(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         current = get_own_attempt(connection, attempt_id)
         if current.status == "OPEN":
             return redirect(url_for("submissions.attempt", attempt_id=attempt_id), 303)
-        outcome = _outcome(connection, current)
+        outcome = outcome_here(connection, current)
         mine = [each for each in list_own_attempts(connection, session) if each.quiz_id == current.quiz_id]
         allowed = allowed_attempts(connection, session, outcome.quiz)
         consent = choice_to_show(connection, session, just_chosen=request.args.get("notice") == "chosen")
@@ -57,11 +57,12 @@ def result_parts(launch_id: UUID, attempt_id: int) -> ResponseReturnValue:
         current = get_own_attempt(connection, attempt_id)
         if current.status == "OPEN":
             raise NotFound(f"attempt {attempt_id} is still open")
-        outcome = _outcome(connection, current)
+        outcome = outcome_here(connection, current)
     return render_template("attempts/_result_parts.html", outcome=outcome)
 
 
-def _outcome(connection: Connection, current: Attempt) -> Outcome:
+def outcome_here(connection: Connection, current: Attempt) -> Outcome:
+    """What came of the attempt, as far as the person of this launch may see it yet."""
     quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
     # This launch knows best when it is due for the person: they may have been given more time since they handed in.
     return outcome_of(connection, current, quiz, due_at=current_session().due_at or current.due_at)

@@ -9,6 +9,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import kwargs_row
 
+from lti_tool.submissions.ratings import Rating
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPointResult:
@@ -29,6 +31,8 @@ class QuestionResult:
 
     ``status`` is UNANSWERED or the submission's; ``grade_id``, ``points`` and what follows are ``None`` until it is
     graded. A question that was left unanswered and given points by an instructor is GRADED with ``answer`` ``None``.
+    ``rating`` is what the student says about this text (:mod:`lti_tool.submissions.ratings`), ``is_kept`` whether an
+    instructor lets it stand though it is called wrong. ``has_machine_text``: there is a machine's text to go back to.
     """
 
     question_id: int
@@ -45,10 +49,20 @@ class QuestionResult:
     confidence: float | None
     flags: list[str] | None
     grade_source: str | None
+    explanation_id: int | None
     explanation: str | None
     explanation_source: str | None
     explanation_pending: bool
+    has_machine_text: bool
+    rating: Rating | None
+    rating_note: str
+    is_kept: bool
     verdicts: list[KeyPointResult]
+
+    @property
+    def has_machine_words(self) -> bool:
+        """A machine wrote what the student reads beside the answer now."""
+        return self.explanation is not None and self.explanation_source != "INSTRUCTOR"
 
 
 def list_results(connection: Connection, attempt_id: int) -> list[QuestionResult]:
@@ -60,8 +74,13 @@ def list_results(connection: Connection, attempt_id: int) -> list[QuestionResult
                 nullif(submissions.answer, '') AS answer, coalesce(submissions.status, 'UNANSWERED') AS status,
                 grades.id AS grade_id,
                 grades.points, grades.fraction, grades.low, grades.high, grades.confidence, grades.flags,
-                grades.source AS grade_source, explanations.text AS explanation,
+                grades.source AS grade_source, explanations.id AS explanation_id, explanations.text AS explanation,
                 explanations.source AS explanation_source,
+                EXISTS (
+                    SELECT 1 FROM explanations AS machine
+                    WHERE machine.grade_id = grades.id AND machine.source <> 'INSTRUCTOR'
+                ) AS has_machine_text,
+                ratings.rating, coalesce(ratings.note, '') AS rating_note, ratings.kept_at IS NOT NULL AS is_kept,
                 coalesce(rewordings.outcome = 'PENDING', false) AS explanation_pending,
                 coalesce(verdicts.list, '[]'::json) AS verdicts
             FROM attempts
@@ -74,6 +93,7 @@ def list_results(connection: Connection, attempt_id: int) -> list[QuestionResult
             LEFT JOIN LATERAL (
                 SELECT * FROM explanations WHERE explanations.grade_id = grades.id ORDER BY explanations.id DESC LIMIT 1
             ) AS explanations ON true
+            LEFT JOIN explanation_ratings AS ratings ON ratings.explanation_id = explanations.id
             LEFT JOIN rewordings ON rewordings.grade_id = grades.id
             LEFT JOIN LATERAL (
                 SELECT json_agg(json_build_object('name', name, 'verdict', verdict, 'evidence', evidence)

@@ -268,4 +268,4 @@ def _confirm_page(connection: Connection, quiz: Quiz, current: Attempt, fault: s
 
 
 from lti_tool.exports import student_views  # noqa: E402, F401 - its views join the blueprint
-from lti_tool.submissions import result_views  # noqa: E402, F401 - its views join the blueprint
+from lti_tool.submissions import rating_views, result_views  # noqa: E402, F401 - their views join the blueprint

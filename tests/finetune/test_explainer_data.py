@@ -57,6 +57,34 @@ def test_an_explanation_that_passes_the_checks_is_learnt(by: str) -> None:
     assert example.reply == LACKING
 
 
+def test_a_text_that_an_instructor_wrote_is_learnt_though_nobody_confirmed_the_models_score_beside_it() -> None:
+    assert len(cases_of_one(explained_by="PERSON", scored_by="MODEL").cases) == 1
+
+
+def test_a_text_that_the_student_found_helpful_is_learnt() -> None:
+    assert len(cases_of_one(explained_by="TEMPLATE", rating="HELPFUL").cases) == 1
+
+
+def test_what_instructors_edited_comes_before_what_the_template_says() -> None:
+    """A question gives so many: all edited ones are among them, wherever they stand and whatever their score."""
+    question = make_course_question(TRAINED)
+    edited = ANSWERS_PER_QUESTION // 2
+    examples = tuple(
+        make_explained(
+            question,
+            id=f"a{number}",
+            score=round(number / (4 * ANSWERS_PER_QUESTION), 3),
+            explained_by="PERSON" if number % 8 == 3 else "TEMPLATE",
+            answer=f"{ANSWER} {'Indeed. ' * (number % 8 == 3)}",
+        )
+        for number in range(4 * ANSWERS_PER_QUESTION)
+    )
+    found = course_cases(Course(digest="d", questions=(question,), examples=examples), Halves(), quiet)
+    assert len(found.cases) == ANSWERS_PER_QUESTION
+    assert sum("Indeed." in case.answer for case in found.cases) == edited
+    assert sum(found.left_out.values()) == 3 * ANSWERS_PER_QUESTION
+
+
 def test_the_feedback_is_of_the_verdicts_and_of_the_tutors_score() -> None:
     grader = Halves()
     (case,) = cases_of_one(grader=grader, score=0.8).cases
@@ -128,9 +156,9 @@ _KOREAN = "데이터를 여러 부분으로 나누어 번갈아 검증해요. �
         ({"explanation": "  "}, "no explanation"),
         ({"explained_by": "MODEL"}, "the explanation is a language model's"),
         ({"score": None, "scored_by": None}, "no score that a person confirmed"),
-        ({"scored_by": "MODEL"}, "no score that a person confirmed"),
-        ({"rating": "WRONG"}, "the student found it wrong or no help"),
-        ({"rating": "NOT_HELPFUL"}, "the student found it wrong or no help"),
+        ({"scored_by": "MODEL", "explained_by": "TEMPLATE"}, "no score that a person confirmed"),
+        ({"rating": "WRONG"}, "the student found it wrong, and nobody edited it since"),
+        ({"rating": "NOT_HELPFUL"}, "the student found it no help"),
         ({"explanation": STRANGE}, "says too little, or more than the feedback holds"),
         ({"explanation": "Correct"}, "says too little, or more than the feedback holds"),
         ({"explanation": "You are **right** about how the data are split."}, "check markup"),

@@ -21,7 +21,9 @@ from lti_tool.exports.exporting import Exported, export_dataset
 from lti_tool.exports.selection import Filters, named_courses, require_quizzes, tally
 from lti_tool.gradebook.approvals import approve_attempts
 from lti_tool.gradebook.decisions import override_grade
+from lti_tool.gradebook.explanations import edit_explanation
 from lti_tool.submissions import views
+from lti_tool.submissions.ratings import Rating, rate_explanation
 from lti_tool.submissions.store import find_attempt
 from tests.course_actors import Course, Person, make_question
 
@@ -107,6 +109,28 @@ def gives(course: Course, points: int, words: str = "Nearly.", sub: str = "ada-l
         )
 
 
+def rates(course: Course, rating: Rating, note: str = "") -> None:
+    """The student says this about the newest explanation."""
+    with course.transaction() as connection:
+        (explanation_id,) = connection.execute("SELECT max(id) FROM explanations").fetchone() or (0,)
+        rate_explanation(connection, explanation_id, rating, note)
+
+
+def edits(course: Course, text: str, sub: str = "ada-lovelace") -> None:
+    """An instructor writes another explanation beside the same score."""
+    attempt_id, instructor = latest_attempt(course, sub), number_of(course, "grace-hopper")
+    with course.transaction() as connection:
+        attempt = find_attempt(connection, attempt_id)
+        assert attempt is not None
+        row = connection.execute(
+            "SELECT question_id, max(explanations.id) FROM submissions JOIN grades ON submission_id = submissions.id"
+            " JOIN explanations ON grade_id = grades.id WHERE attempt_id = %s GROUP BY question_id",
+            (attempt_id,),
+        ).fetchone()
+        assert row is not None
+        edit_explanation(connection, attempt, row[0], text=text, seen_explanation=row[1], user_id=instructor)
+
+
 def approves(course: Course, sub: str = "ada-lovelace") -> None:
     attempt_id, instructor = latest_attempt(course, sub), number_of(course, "grace-hopper")
     with course.transaction() as connection:
@@ -178,6 +202,51 @@ def test_a_reworded_explanation_is_the_models(open_course: Course, tmp_path: Pat
     changes(open_course, "INSERT INTO explanations (grade_id, source, text) SELECT id, 'LLM', 'Better.' FROM grades")
     (example,) = exported(open_course, tmp_path / "out").examples
     assert (example.explanation, example.explained_by) == ("Better.", "MODEL")
+
+
+def test_what_the_student_says_about_the_explanation_is_exported_with_it(open_course: Course, tmp_path: Path) -> None:
+    answers(open_course)
+    rates(open_course, "WRONG", "Ada says: no.")
+    dataset = exported(open_course, tmp_path / "out")
+    (example,) = dataset.examples
+    assert (example.explained_by, example.rating) == ("TEMPLATE", "WRONG")
+    assert "Ada says" not in files(tmp_path / "out"), "the note is for the instructor"
+
+
+def test_a_rating_of_an_explanation_that_is_not_shown_any_more_is_not_exported(
+    open_course: Course, tmp_path: Path
+) -> None:
+    answers(open_course)
+    rates(open_course, "WRONG")
+    changes(open_course, "INSERT INTO explanations (grade_id, source, text) SELECT id, 'LLM', 'Better.' FROM grades")
+    (example,) = exported(open_course, tmp_path / "newer").examples
+    assert (example.explained_by, example.rating) == ("MODEL", None)
+    changes(
+        open_course,
+        "INSERT INTO explanation_ratings (explanation_id, rating) SELECT max(id), 'HELPFUL' FROM explanations",
+    )
+    changes(open_course, "UPDATE quizzes SET explanations_shown = 'AFTER_APPROVAL'")
+    (example,) = exported(open_course, tmp_path / "hidden").examples
+    assert (example.explanation, example.rating) == (None, None)
+
+
+def test_an_explanation_that_an_instructor_edited_is_exported_as_theirs(open_course: Course, tmp_path: Path) -> None:
+    """With the model's score, though nobody confirmed it: the text was written beside it."""
+    answers(open_course)
+    rates(open_course, "WRONG")
+    answers(open_course, "Another answer.", "carl-gauss")
+    edits(open_course, "You say what happens; why does it help?")
+    export(open_course, tmp_path / "out", Filters())
+    (example,) = read_dataset(tmp_path / "out").examples
+    assert (example.explanation, example.explained_by) == ("You say what happens; why does it help?", "PERSON")
+    assert (example.score, example.scored_by, example.rating) == (0.5, "MODEL", None)
+    assert example.verdicts == ("covered", "missing")
+    assert not example.is_confirmed, "no grader learns this score"
+    with open_course.database.across_tenants() as connection:
+        assert tally(connection, Filters()).not_confirmed == 1
+    changes(open_course, "UPDATE quizzes SET explanations_shown = 'AFTER_APPROVAL'")
+    with pytest.raises(NothingToExport):
+        export(open_course, tmp_path / "hidden", Filters())
 
 
 def test_a_models_score_of_an_approved_attempt_is_confirmed(open_course: Course, tmp_path: Path) -> None:

@@ -172,8 +172,16 @@ def test_nothing_that_a_student_wrote_and_no_quotation_of_it_stays(open_course: 
             """ '[{"sub": "ada-lovelace", "name": "Ada Lovelace"},"""
             """ {"sub": "x", "name": "Emmy"}]', now() FROM contexts"""
         )
+        connection.execute(
+            "INSERT INTO explanation_ratings (explanation_id, rating, note)"
+            " SELECT explanations.id, 'WRONG', 'noted by ' || sub FROM explanations"
+            " JOIN grades ON grades.id = grade_id JOIN submissions ON submissions.id = submission_id"
+            " JOIN attempts ON attempts.id = attempt_id JOIN users ON users.id = user_id"
+            " WHERE explanations.source <> 'INSTRUCTOR'"
+        )
     before = everything(owner_url, open_course)
     assert "units are switched" in before
+    assert "noted by ada-lovelace" in before
     result = run("student", "erase", *of(open_course), "--yes")
     assert result.exit_code == 0, result.output
     assert "1 answers erased" in result.stdout
@@ -181,8 +189,10 @@ def test_nothing_that_a_student_wrote_and_no_quotation_of_it_stays(open_course: 
     assert "Ada's" not in after
     assert "Ada Lovelace" not in after
     assert "You wrote that" not in after
+    assert "noted by ada-lovelace" not in after
     assert "Emmy" in after, "the others of the class list stay"
     assert "Random units." in after, "the answers of others stay"
+    assert "noted by carl-gauss" in after, "and what they said"
 
 
 def test_scores_stay_as_they_were(open_course: Course, owner_url: str) -> None:

@@ -33,9 +33,10 @@ from lti_tool.models.store import add_version
 from lti_tool.models.versions import NewVersion
 from lti_tool.questions import origins, trials
 from lti_tool.questions import store as questions
-from lti_tool.submissions import result_views
+from lti_tool.submissions import rating_views, result_views
 from lti_tool.submissions import store as submissions
 from lti_tool.submissions import views as submission_views
+from lti_tool.submissions.ratings import rate_explanation
 from lti_tool.training.store import add_run
 from tests.course_actors import Course, Person, make_question
 from tests.training_actors import make_dataset
@@ -52,7 +53,7 @@ OPEN_TO_ALL = {
 ADMINISTRATION = "/admin"
 PROMPT, ANSWER = "Whose prompt is this?", "Whose answer is this?"
 #: Ids that :meth:`Belongings.ids` has a value for.
-KNOWN_IDS = frozenset({"quiz_id", "question_id", "attempt_id", "regrade_id", "trial_id"})
+KNOWN_IDS = frozenset({"quiz_id", "question_id", "attempt_id", "explanation_id", "regrade_id", "trial_id"})
 #: Ids of what belongs to a placement; the others are of a course.
 OF_A_PLACEMENT = frozenset({"attempt_id", "regrade_id"})
 _numbers = count(1)
@@ -62,7 +63,7 @@ _numbers = count(1)
 class Belongings:
     """What a course has: a quiz, and a student's attempts at it, one open and one graded; and its people.
 
-    The graded one's answer to the first question is being graded again.
+    The graded one's answer to the first question is being graded again; its explanation is called wrong.
     """
 
     course: Course
@@ -70,6 +71,7 @@ class Belongings:
     quiz_id: UUID
     question_id: int
     attempt_ids: tuple[int, int]
+    explanation_id: int
     regrade_id: int
     trial_id: int
 
@@ -91,6 +93,7 @@ class Belongings:
                 row[0]
                 for row in connection.execute("SELECT id FROM attempts WHERE quiz_id = %s ORDER BY number", (quiz_id,))
             )
+            explanation_id = _called_wrong(connection, graded)
         regrade = {"csrf_token": people["instructor"].token(), "question": str(question_id)}
         page = people["instructor"].post("regrades", regrade)
         return cls(
@@ -99,6 +102,7 @@ class Belongings:
             quiz_id=quiz_id,
             question_id=question_id,
             attempt_ids=(begun, graded),
+            explanation_id=explanation_id,
             regrade_id=int(page.path.rsplit("/", 1)[1]),
             trial_id=_trial(course, people["colleague"]),
         )
@@ -109,6 +113,7 @@ class Belongings:
             "quiz_id": self.quiz_id,
             "question_id": self.question_id,
             "attempt_id": attempt_id,
+            "explanation_id": self.explanation_id,
             "regrade_id": self.regrade_id,
             "trial_id": self.trial_id,
         }
@@ -132,6 +137,10 @@ class Belongings:
                     "SELECT deliveries.* FROM deliveries JOIN attempts ON attempts.id = attempt_id"
                     " WHERE quiz_id = %s ORDER BY deliveries.id",
                     "SELECT * FROM regrades WHERE quiz_id = %s ORDER BY id",
+                    "SELECT explanations.*, ratings.* FROM explanations JOIN grades ON grades.id = grade_id"
+                    " JOIN submissions ON submissions.id = submission_id JOIN attempts ON attempts.id = attempt_id"
+                    " LEFT JOIN explanation_ratings AS ratings ON explanation_id = explanations.id"
+                    " WHERE quiz_id = %s ORDER BY explanations.id",
                 )
             ]
         return repr(found)
@@ -196,7 +205,27 @@ def _form(person: Person, belongings: Belongings) -> dict[str, object]:
         "points": "1",
         "explanation": "Taken over",
         "reason": "Taken over",
+        "text": "Taken over",
+        "seen_explanation": str(belongings.explanation_id),
+        "rating": "HELPFUL",
     }
+
+
+def _called_wrong(connection: Connection, attempt_id: int) -> int:
+    """The explanation of the attempt's answer, as final as it gets; its student calls it wrong."""
+    connection.execute(
+        "UPDATE rewordings SET outcome = 'NOT_WANTED', finished_at = now() WHERE outcome = 'PENDING' AND grade_id IN"
+        " (SELECT grades.id FROM grades JOIN submissions ON submissions.id = submission_id WHERE attempt_id = %s)",
+        (attempt_id,),
+    )
+    row = connection.execute(
+        "SELECT explanations.id FROM explanations JOIN grades ON grades.id = grade_id"
+        " JOIN submissions ON submissions.id = submission_id WHERE attempt_id = %s",
+        (attempt_id,),
+    ).fetchone()
+    assert row is not None
+    rate_explanation(connection, row[0], "WRONG")
+    return row[0]
 
 
 def _trial(course: Course, colleague: Person) -> int:
@@ -467,7 +496,7 @@ def no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "take_trial", any_trial)
     for module in (questions, submission_views, result_views, gradebook_views, regrade_views):
         monkeypatch.setattr(module, "get_placed_quiz", any_quiz)
-    for module in (submission_views, result_views):
+    for module in (submission_views, result_views, rating_views):
         monkeypatch.setattr(module, "get_own_attempt", any_attempt)
     monkeypatch.setattr(gradebook_views, "attempt_here", any_attempt)
     monkeypatch.setattr(gradebook_views, "may_see_key", lambda *_: True)

@@ -105,6 +105,9 @@ def fill(course: Course) -> None:
             "INSERT INTO dataset_exports (digest, filters, answer_count) VALUES ('0123456789abcdef', '{}', 1)"
         )
         connection.execute(
+            "INSERT INTO explanation_ratings (explanation_id, rating) SELECT id, 'WRONG' FROM explanations"
+        )
+        connection.execute(
             "INSERT INTO trials (user_id, question, answer) SELECT created_by, '{}', 'An answer' FROM regrades"
         )
         connection.execute(
@@ -342,6 +345,8 @@ REFERENCES: dict[str, str] = {
     "a submission to their question": "UPDATE submissions SET question_id = {questions}",
     "a grade of their submission": "INSERT INTO explanations (grade_id, source, text)"
     " VALUES ({grades}, 'TEMPLATE', 'x')",
+    "a rating of their explanation": "INSERT INTO explanation_ratings (explanation_id, rating)"
+    " VALUES ({explanations}, 'WRONG')",
     "a delivery for their person": "UPDATE deliveries SET user_id = {users}",
     "a session of their person": "UPDATE launch_sessions SET user_id = {users}",
     "a session that reviews their attempt": "UPDATE launch_sessions SET review_attempt_id = {attempts}",
@@ -356,9 +361,11 @@ def test_no_row_refers_to_another_tenants(tenants: Tenants) -> None:
             for table in ("deployments", "contexts", "quizzes", "questions", "resource_links", "users")
         } | {
             table: fetch_value(connection, f"SELECT max(id) FROM {table}")  # pyright: ignore
-            for table in ("attempts", "submissions", "grades")
+            for table in ("attempts", "submissions", "grades", "explanations")
         }
-        connection.execute("DELETE FROM rosters")  # its key would be taken before the reference is looked at
+        # Their keys would be taken before the reference is looked at.
+        connection.execute("DELETE FROM rosters")
+        connection.execute("DELETE FROM explanation_ratings")
     taken = []
     for name, statement in REFERENCES.items():
         try:
