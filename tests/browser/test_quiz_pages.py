@@ -420,6 +420,58 @@ def test_the_machines_words_follow_the_points_until_a_person_chooses(course: Cou
 
 
 @pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
+def test_an_explanation_is_called_wrong_by_keyboard_and_edited_by_the_instructor(
+    course: Course, opens: Opens, width: int, dark: bool
+) -> None:
+    student = course.learner()
+    begun = student.post("attempts", {"csrf_token": student.token()})
+    name = str(begun.soup.select("textarea")[0]["name"])
+    begun.submit("#answers-form", {name: "an answer", "then": "hand-in"}).submit("#hand-in-form")
+    course.grades(student)
+    with course.transaction() as connection:
+        connection.execute("UPDATE rewordings SET outcome = 'NOT_WANTED', finished_at = now()")
+    page = opens(student, "quiz", width=width, dark=dark)
+    expect(page.get_by_role("heading", name="Explanation by the machine")).to_be_visible()
+    group = page.get_by_role("group", name="What you think of the explanation of question 1")
+    group.get_by_role("button", name="Not helpful").focus()
+    page.keyboard.press("Enter")
+    expect(group.get_by_role("button", name="Not helpful")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".rating").get_by_role("status")).to_have_text(
+        "You found this not helpful. Your instructor sees that."
+    )
+    check_accessible(page)
+    page.keyboard.press("Tab")
+    expect(group.get_by_role("button", name="Helpful", exact=True)).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("What is wrong?")).to_be_focused()
+    page.keyboard.type("It is the other way round.")
+    check_accessible(page)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rating").get_by_role("status")).to_contain_text("something in it is wrong")
+    check_accessible(page)
+    teacher = opens(course.instructor(), "results", width=width, dark=dark)
+    check_accessible(teacher)
+    teacher.locator("#show-called-wrong").click()
+    teacher.get_by_role("link", name="Ada Lovelace").click()
+    expect(teacher.get_by_text("It is the other way round.")).to_be_in_viewport()
+    form = teacher.locator("details[id^=explanation]").first
+    form.locator("summary").click()
+    form.get_by_label("Explanation for the student").fill("In my own words.")
+    check_accessible(teacher)
+    form.get_by_role("button", name="Save the explanation").click()
+    expect(teacher.get_by_role("status").filter(has_text="The explanation is changed.")).to_be_in_viewport()
+    check_accessible(teacher)
+    page.reload()
+    expect(page.get_by_role("heading", name="Explanation by your instructor")).to_be_visible()
+    expect(page.locator(".explanation")).to_have_text("In my own words.")
+    expect(page.locator(".rating")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
 def test_an_instructor_goes_from_the_policies_to_grading_again(
     course: Course, opens: Opens, width: int, dark: bool
 ) -> None:

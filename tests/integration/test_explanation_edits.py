@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 
 from config.settings import Settings
 from lti_tool.db import fetch_value
-from lti_tool.gradebook import decision_views, store
+from lti_tool.gradebook import decision_views, regrade_views, store
 from lti_tool.submissions import views
 from tests.course_actors import Course, Page, make_question
 from tests.integration.test_decisions import Desk, delivers
@@ -25,7 +25,8 @@ EDIT, RESTORE = "form[action$='/explanation']", "form[action$='/machine-explanat
 @pytest.fixture(autouse=True)
 def _no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "wake_grading", lambda registration_id, ids: None)
-    monkeypatch.setattr(decision_views, "wake_later", lambda *arguments: None)
+    for module in (decision_views, regrade_views):
+        monkeypatch.setattr(module, "wake_later", lambda *arguments: None)
 
 
 @pytest.fixture
@@ -222,6 +223,17 @@ def _waits_until_somebody_waits(conninfo: str) -> None:
                 return
             connection.execute("SELECT pg_sleep(0.01)")
     raise AssertionError("nobody waits")
+
+
+def test_grading_again_takes_the_machines_text_and_taking_it_back_the_instructors(desk: Desk) -> None:
+    edits(desk, desk.is_graded(), "Mine.")
+    teacher = desk.course.instructor()
+    regrade = teacher.post("regrades", {"csrf_token": teacher.token()})
+    desk.course.grades_again(fraction=0.8)
+    applied = teacher.get(regrade.path).submit("form[action$='/apply']", {"reason": "a better model"})
+    assert texts(desk)[-1] == ("TEMPLATE", "Now you said it all.")
+    teacher.get(applied.path).submit("form[action$='/take-back']", {"reason": "no better"})
+    assert texts(desk)[-1] == ("INSTRUCTOR", "Mine.")
 
 
 def test_only_instructors_of_the_placement_edit(desk: Desk) -> None:
