@@ -169,12 +169,10 @@ class ServerGenerator:
         api_key: str = "",
         *,
         languages: frozenset[str] = ALL_LANGUAGES,
-        seed: int = 1,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = f"{url.rstrip('/')}/chat/completions"
         self._model = model
-        self._seed = seed
         self._languages = languages
         self._now = now
         self._faults = 0
@@ -195,7 +193,7 @@ class ServerGenerator:
         return {"explainer": f"{self._model}@{urlsplit(self._url).hostname}", "prompt": f"{PROMPT_VERSION}-long"}
 
     def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
-        """One completion a feedback, temperature 0 and a fixed seed."""
+        """One completion a feedback, temperature 0 and a seed that is fixed for the answer."""
         return [self._unless_it_rests(feedback) for feedback in feedbacks]
 
     def _unless_it_rests(self, feedback: Feedback) -> str:
@@ -217,7 +215,7 @@ class ServerGenerator:
             "model": self._model,
             "messages": long_chat(feedback),
             "temperature": 0,
-            "seed": self._seed,
+            "seed": feedback.variant,
             "max_tokens": self.MAX_TOKENS,
             "n": 1,
         }
