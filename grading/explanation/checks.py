@@ -1,26 +1,29 @@
 """What is wrong with a text that a language model wrote, found without a model and without a reference text.
 
 The checks lean towards refusing: a refused text costs its wording only, because the template serves instead. Every
-check reads the text clause by clause with the student's quoted words and the names of key points taken out.
+check reads the text clause by clause with the student's quoted words and the names of key points taken out. How many
+errors they catch and how many good texts they refuse is measured on ``tests/explanation_texts``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from grading.domain import Question, Verdict
 from grading.explanation import cues
 from grading.explanation.evidence import is_repeatable
-from grading.explanation.feedback import Band, Feedback, Point
-from grading.explanation.reading import Clause, Reading, read
-from grading.explanation.words import content_stems, plain, sentences, words
-from grading.keypoints import key_points_of
+from grading.explanation.feedback import Band, Feedback, Language, Point
+from grading.explanation.giveaways import told_secrets
+from grading.explanation.grounding import support_of, unsupported_words
+from grading.explanation.reading import Clause, Reading, nearest_tone, read
+from grading.explanation.vocabulary import unknown_words
+from grading.explanation.words import plain, sentences, words
 
 #: Version of the rules, part of an explanation's versions.
-CHECKS_VERSION = "1"
+CHECKS_VERSION = "2"
 MAX_CHARACTERS = 600
 MAX_WORDS = 110
 
@@ -61,20 +64,22 @@ def problems_in(text: str, feedback: Feedback, question: Question, answer: str) 
     if not text.strip():
         return [Problem(kind=ProblemKind.EMPTY, detail="no text")]
     reading = read(text, feedback)
+    support = support_of(feedback, question, answer)
     found = [
         *_form(text),
         *_role(reading),
-        *_language(reading, feedback),
+        *_language(reading, feedback, support),
         *_score(reading, question),
         *_verdict(reading, feedback),
         *_named(reading, feedback),
         *_told_wrongly(reading, feedback),
         *_quotes(reading, answer),
         *_praised_quotes(reading, feedback),
-        *_ungrounded(reading, feedback, question, answer),
-        *_given_away(reading, feedback, question, answer),
     ]
-    return found
+    if unsupported := unsupported_words(reading, support, feedback.language):
+        found.append(Problem(kind=ProblemKind.UNGROUNDED, detail=", ".join(unsupported)))
+    secrets = told_secrets(reading, feedback, question, answer)
+    return found + [Problem(kind=ProblemKind.GIVEN_AWAY, detail=detail) for detail in secrets]
 
 
 def _form(text: str) -> Iterator[Problem]:
@@ -82,7 +87,7 @@ def _form(text: str) -> Iterator[Problem]:
         yield Problem(kind=ProblemKind.TOO_LONG, detail=f"{len(text)} characters, {len(text.split())} words")
     if text.strip()[-1] not in '.!?。…”"':
         yield Problem(kind=ProblemKind.UNFINISHED, detail=text.strip()[-20:])
-    told = [" ".join(words(sentence)) for sentence in sentences(text)]
+    told = [" ".join(words(sentence)) for sentence in sentences(text) if len(words(sentence)) > 1]
     if len(set(told)) < len(told):
         yield Problem(kind=ProblemKind.REPEATED, detail="a sentence stands twice")
     if plain(text) != re.sub(r"\s+", " ", text).strip():
@@ -96,16 +101,32 @@ def _form(text: str) -> Iterator[Problem]:
 def _role(reading: Reading) -> Iterator[Problem]:
     """A tutor does not speak of instructions, of itself as a model, or in the turns of a dialogue."""
     if match := _ROLE.search(reading.own_words):
-        yield Problem(kind=ProblemKind.INSTRUCTION, detail=match.group())
+        yield Problem(kind=ProblemKind.INSTRUCTION, detail=match.group().strip())
 
 
-def _language(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
+def _language(reading: Reading, feedback: Feedback, support: frozenset[str]) -> Iterator[Problem]:
+    """The whole text and each of its sentences are in the language of the feedback."""
     letters = [letter for letter in reading.own_words if letter.isalpha()]
     hangul = sum("가" <= letter <= "힣" for letter in letters)
     latin = sum(letter.isascii() for letter in letters)
-    right = hangul if feedback.language == "ko" else latin
-    if letters and right / len(letters) < (0.6 if feedback.language == "ko" else 0.98):
+    right, least = (hangul, 0.6) if feedback.language == "ko" else (latin, 0.98)
+    is_other_script = feedback.language == "ko" and not all(
+        "가" <= letter <= "힣" or letter.isascii() or letter in _SYMBOLS for letter in letters
+    )
+    if letters and (right / len(letters) < least or is_other_script):
         yield Problem(kind=ProblemKind.LANGUAGE, detail=f"not {feedback.language}")
+        return
+    for sentence in sentences(reading.own_words):
+        if _is_foreign(sentence, feedback.language, support):
+            yield Problem(kind=ProblemKind.LANGUAGE, detail=sentence)
+
+
+def _is_foreign(sentence: str, language: Language, support: frozenset[str]) -> bool:
+    """Three English words in a row in a Korean text; an English sentence of which hardly a word is known."""
+    if language == "ko":
+        return bool(_ENGLISH_RUN.search(sentence))
+    told = [word for word in words(sentence) if len(word) > 1]
+    return len(told) >= 3 and len(unknown_words(sentence, support)) > 0.4 * len(told)
 
 
 def _score(reading: Reading, question: Question) -> Iterator[Problem]:
@@ -120,14 +141,21 @@ def _score(reading: Reading, question: Question) -> Iterator[Problem]:
 
 def _verdict(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
     """The words for the whole answer fit the band of its score."""
-    text, language = reading.own_words.lower(), feedback.language
+    language = feedback.language
     is_low = feedback.band in {Band.LITTLE, Band.NONE}
-    if (is_low or not feedback.is_complete) and (match := cues.CLAIMS_ALL[language].search(text)):
-        yield Problem(kind=ProblemKind.VERDICT, detail=match.group())
-    if is_low and (match := cues.CLAIMS_MUCH[language].search(text)):
-        yield Problem(kind=ProblemKind.VERDICT, detail=match.group())
-    if feedback.band in {Band.FULL, Band.MOST} and (match := cues.CLAIMS_NOTHING[language].search(text)):
-        yield Problem(kind=ProblemKind.VERDICT, detail=match.group())
+    is_high = feedback.band in {Band.FULL, Band.MOST}
+    # What is said of one point is judged with that point.
+    whole = [clause.text.lower() for clause in reading.clauses if not clause.positions and not clause.quotes]
+    whole = [text for text in whole if not _IF[language].search(text)]
+    claims = [
+        *([cues.CLAIMS_ALL] if (is_low or not feedback.is_complete) and not _EXCEPT.search(reading.own_words) else []),
+        *([cues.CLAIMS_MUCH] if is_low else []),
+        *([cues.CLAIMS_NOTHING] if is_high else []),
+    ]
+    for text in whole:
+        for claim in claims:
+            if match := claim[language].search(text):
+                yield Problem(kind=ProblemKind.VERDICT, detail=match.group().strip())
 
 
 def _named(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
@@ -145,28 +173,48 @@ def _told_wrongly(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
     verdicts = _verdicts(feedback)
     for clause in reading.clauses:
         for position in clause.positions:
-            kind = _fault(clause, verdicts[position])
-            if kind is not None:
+            kind = _fault(clause, verdicts[position], is_complete=feedback.is_complete)
+            if kind is not None and not _is_of_nearest_cue(clause, position, verdicts, feedback):
                 yield Problem(kind=kind, detail=clause.text.strip())
+        is_faulting = clause.tone in {"miss", "correct", "vague"} and not clause.positions
+        if feedback.is_complete and is_faulting and _FAULT_OF_ALL[feedback.language].search(clause.text.lower()):
+            yield Problem(kind=ProblemKind.FALSE_FAULT, detail=clause.text.strip())
 
 
-def _fault(clause: Clause, verdict: Verdict) -> ProblemKind | None:
+def _fault(clause: Clause, verdict: Verdict, *, is_complete: bool) -> ProblemKind | None:
     if clause.tone == "praise" and verdict is not Verdict.COVERED:
         return ProblemKind.FALSE_PRAISE
-    if clause.tone in {"miss", "correct", "vague"} and verdict is Verdict.COVERED:
+    if verdict is Verdict.COVERED and (
+        clause.tone in {"miss", "correct", "vague"} or (clause.tone == "ask" and not is_complete)
+    ):
         return ProblemKind.FALSE_FAULT
     if clause.tone == "correct" and verdict in {Verdict.MISSING, Verdict.PARTIAL}:
         return ProblemKind.FALSE_FAULT
     return None
 
 
+def _is_of_nearest_cue(clause: Clause, position: int, verdicts: dict[int, Verdict], feedback: Feedback) -> bool:
+    """Whether a clause that praises and misses does both rightly: "Add this to your fine account of that"."""
+    if len({verdicts[each] is Verdict.COVERED for each in clause.positions}) < 2:
+        return False
+    tone = nearest_tone(clause.text, position, feedback.language)
+    if tone is None:
+        return False
+    return _fault(replace(clause, tone=tone), verdicts[position], is_complete=feedback.is_complete) is None
+
+
 def _quotes(reading: Reading, answer: str) -> Iterator[Problem]:
     """Quoted words are the student's."""
     said = words(plain(answer))
     for quote in reading.quotes:
-        quoted = words(quote)
-        if not _is_part(quoted, said):
+        if not _is_part(words(quote), said) and not _is_korean_part(quote, answer):
             yield Problem(kind=ProblemKind.FALSE_QUOTE, detail=quote)
+
+
+def _is_korean_part(quote: str, answer: str) -> bool:
+    """Korean words may be quoted without the particles and endings that follow them."""
+    squeezed = "".join(words(plain(quote)))
+    return "가" <= squeezed[-1:] <= "힣" and len(squeezed) > 1 and squeezed in "".join(words(plain(answer)))
 
 
 def _praised_quotes(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
@@ -192,39 +240,6 @@ def _is_part(part: list[str], whole: list[str]) -> bool:
     return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
 
 
-def _ungrounded(reading: Reading, feedback: Feedback, question: Question, answer: str) -> Iterator[Problem]:
-    """Every word that means something comes from the question, the reference, the answer or the tutor's vocabulary."""
-    sources = [question.prompt, *question.model_answers, answer]
-    sources += [f"{point.name} {point.text}" for point in key_points_of(question)]
-    sources += [point.name for point in feedback.points]
-    support = {stem for source in sources for stem in content_stems(source)} | cues.TUTOR_STEMS
-    told = set(content_stems(reading.own_words))
-    unknown = sorted(word for word in told - support if not _is_short_korean(word))
-    if unknown:
-        yield Problem(kind=ProblemKind.UNGROUNDED, detail=", ".join(unknown))
-
-
-def _is_short_korean(word: str) -> bool:
-    """One syllable is mostly a particle or a dependent noun, and says too little to judge."""
-    return len(word) == 1 and "가" <= word <= "힣"
-
-
-def _given_away(reading: Reading, feedback: Feedback, question: Question, answer: str) -> Iterator[Problem]:
-    """The content of a point that the student lacks is not told: no more than a third of the words only it has."""
-    key_points = key_points_of(question)
-    open_words = {stem for point in key_points for stem in content_stems(point.name)}
-    open_words |= set(content_stems(question.prompt)) | set(content_stems(answer)) | cues.TUTOR_STEMS
-    told = set(content_stems(reading.own_words))
-    lacking = {point.position for point in (*feedback.missing, *feedback.contradicted)}
-    for key_point in key_points:
-        if key_point.position not in lacking:
-            continue
-        secret = set(content_stems(key_point.text)) - open_words
-        leaked = secret & told
-        if leaked and (len(leaked) > len(secret) / 3 or any(word[0].isdigit() for word in leaked)):
-            yield Problem(kind=ProblemKind.GIVEN_AWAY, detail=", ".join(sorted(leaked)))
-
-
 def _verdicts(feedback: Feedback) -> dict[int, Verdict]:
     groups: tuple[tuple[Verdict, tuple[Point, ...]], ...] = (
         (Verdict.COVERED, feedback.covered),
@@ -237,12 +252,46 @@ def _verdicts(feedback: Feedback) -> dict[int, Verdict]:
 
 _MARKUP = re.compile(r"[<>{}\[\]`|\\*#~^]|&\w+;|&#|__|https?:|www\.")
 _ROLE = re.compile(
-    r"\b(?:system|assistant|user|student|tutor)\s*:|\bas an ai\b|\blanguage model\b|\binstructions?\b", re.IGNORECASE
+    r"\b(?:system|assistant|user|student|tutor|teacher)\s*:|\bas an? (?:large )?(?:ai|language|artificial)\b"
+    r"|\blanguage model (?:cannot|can't|i)\b|\b(?:i am|i'm) an? (?:ai|language model|assistant)\b|\binstruct(?:ed"
+    r"|ions?)\b"
+    r"|\bmy (?:prompt|rules)\b|\bas (?:you )?(?:requested|asked for)\b|\b(?:sure|certainly|of course)[,!] (?:here|i)\b"
+    r"|\bhere(?:'s| is) (?:the|your|my|a) (?:feedback|text|reply|rewrit\w+|response)\b"
+    r"|언어 모델|인공지능|챗봇|프롬프트|지시(?:를|에|대로|사항)|규칙에 따라|요청하신|피드백은 다음|다음은 피드백"
+    r"|알겠습니다[.!]"
+    r"|(?:시스템|선생님|튜터|학생|사용자|조교)\s*:",
+    re.IGNORECASE,
 )
 _STEP_ON = re.compile(r"\b(?:begin|start) with\b|\bfirst look again at\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_COUNT = (
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|seventy"
+    r"|eighty|ninety|hundred|\d+)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?"
+)
+_COUNT_KO = "(?:영|[일이삼사오육칠팔구]?[십백][일이삼사오육칠팔구]?[십]?[일이삼사오육칠팔구]?)"
 _SCORE = re.compile(
-    r"\d+\s*(?:%|percent|점|퍼센트|points?\b|marks?\b)|\d+\s*/\s*\d+|\bout of (?:ten|five|\d)"
-    r"|\b(?:your|the) (?:score|grade|mark)s? (?:is|are|of)\b|만점",
+    rf"\d+\s*(?:%|points?\b|marks?\b)|{_COUNT}\s*(?:per ?cent\b|marks?\b|tenths\b|points? (?:of|out|for)\b)"
+    rf"|(?:you|get|gets|earn|score|that's|that is|worth|makes?|give you) {_COUNT} points?\b|\d+\s*/\s*\d+"
+    rf"|\b{_COUNT} out of {_COUNT}\b(?! (?:parts|things|questions|steps))|\bout of (?:ten|\d)"
+    r"|\b(?:your|the) (?:score|grade|mark)s? (?:is|are|of)\b"
+    r"|\b(?:full|half|most|all|some|no|top) (?:of )?(?:the |your )?(?:points?|marks?|credit|scores?)(?! (?:are"
+    r"|is) (?:there|right|covered|in))"
+    r"|\b(?:get|gets|earn|got|receive|give you|makes?|worth) (?:an?|it an?) (?-i:[A-F])\b(?:[ -]?(?:plus|minus)"
+    r"|[+-])?|\b(?-i:[A-F]) (?:plus|minus)\b"
+    r"|\d+\s*(?:점|퍼센트|프로)|만점|퍼센트|프로(?:예|입|죠)"
+    rf"|(?:^|(?<=[\s⟧])){_COUNT_KO} ?점(?=$|[\s.,!이입만을에짜중])|[이삼사오육칠팔구십백]분의 ?[일이삼사오육칠팔구]"
+    rf"|[에비씨] ?(?:플러스|마이너스|학점)"
+    r"|점수(?:는|를|가)? (?:\S+ )?(?:받|얻|드|줄|정도|말하|이에|입니|\S+ ?점)|의 점수",
     re.IGNORECASE,
 )
+_IF: dict[Language, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:will|would|if|to (?:make|be|get|have|complete))\b|'ll\b"),
+    "ko": re.compile("면 |겠어요|겠습니다|겠네|될 거"),
+}
+_EXCEPT = re.compile(r"\b(?:apart|aside) from\b|\bexcept\b|(?:빼고|제외하)", re.IGNORECASE)
+_ENGLISH_RUN = re.compile(r"(?:\b[A-Za-z][A-Za-z']+[ ,]+){2,}[A-Za-z][A-Za-z']+")
+_SYMBOLS = "αβγδεηθλμνπρστφχψωΣΔΘ²³"
+_FAULT_OF_ALL: dict[Language, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:missing|wrong|incorrect|lack|mistake|error|incomplete|vague|left out|unclear)"),
+    "ko": re.compile("빠진 (?:것이|게|내용이|부분이) 있|빠졌|틀렸|틀린 (?:것이|부분이) 있|부족해|모호|잘못"),
+}

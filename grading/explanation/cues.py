@@ -1,248 +1,31 @@
-"""The words by which a sentence praises, misses or corrects, and the vocabulary of tutors, in English and Korean."""
+"""The words by which a clause praises, misses or corrects, in each language, and the words of the template."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from grading.explanation import phrases_en, phrases_ko
+from grading.explanation import cues_en, cues_ko, phrases_en, phrases_ko
 from grading.explanation.feedback import Language
 from grading.explanation.words import content_stems
 
 Cues = dict[Language, re.Pattern[str]]
 
 
-def _any_of(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns))
-
-
-#: Cues of one clause. The order is the order of reading: a clause that corrects is no praise.
-CORRECTS: Cues = {
-    "en": _any_of(
-        r"\bmixed up\b",
-        r"\bmix(?:es|ing)? up\b",
-        r"\bconfus",
-        r"\bwrong\b",
-        r"\bincorrect",
-        r"\bnot (?:quite |really |yet )?(?:right|correct|true)",
-        r"\bswapp",
-        r"\brevers",
-        r"\bother way (?:a)?round",
-        r"\blook again\b",
-        r"\banother look\b",
-        r"\brethink",
-        r"\bput (?:it|this|that) right",
-        r"\bcorrect (?:that|this|it)\b",
-        r"\bfix\b",
-        r"\bmisunderst",
-        r"\bmistake",
-        r"\bdoes(?:n't| not) fit",
-        r"\berror in\b",
-    ),
-    "ko": _any_of(
-        "헷갈",
-        "뒤섞",
-        "뒤바뀌",
-        "바뀌었",
-        "틀렸",
-        "틀린",
-        "잘못",
-        "다시 (?:확인|살펴|보세|생각|정리)",
-        "바로잡",
-        "고쳐",
-        "오해",
-        "거꾸로",
-        "반대",
-    ),
-}
-
-MISSES: Cues = {
-    "en": _any_of(
-        r"\bmissing\b",
-        r"\bmissed\b",
-        r"\badd\b",
-        r"\badding\b",
-        r"\bwhat about\b",
-        r"\bleaves? out\b",
-        r"\bleft out\b",
-        r"\bstill\b",
-        r"\bneeds?\b",
-        r"\black",
-        r"\bwithout\b",
-        r"\bnot (?:in your answer|mention|say|there|cover|explain)",
-        r"\b(?:did|do|does)(?:n't| not) (?:say|mention|explain|cover)",
-        r"\bnext\b",
-        r"\bbegin with\b",
-        r"\bstart with\b",
-        r"\bwrite (?:a|one|about)\b",
-        r"\bsentence (?:on|about)\b",
-        r"\binclude\b",
-        r"\bgo on\b",
-        r"\bcould you\b",
-        r"\bcan you\b",
-        r"\bopen\b",
-        r"\bforg[eo]t",
-        r"\bomit",
-        r"\babsent\b",
-        r"\bnothing (?:on|about)\b",
-        r"\?",
-    ),
-    "ko": _any_of(
-        "빠진",
-        "빠져",
-        "빠졌",
-        "없어요",
-        "더해",
-        "추가",
-        "덧붙",
-        "보완",
-        "채워",
-        "적어 보",
-        "써 보",
-        "부족",
-        "부터",
-        "누락",
-        "언급하지",
-        r"\?",
-    ),
-}
-
-VAGUE: Cues = {
-    "en": _any_of(
-        r"\bvague",
-        r"\bonly touch",
-        r"\bmore exact",
-        r"\bmore precise",
-        r"\bexactly what\b",
-        r"\bright direction",
-        r"\bpartly",
-        r"\bpartial",
-        r"\balmost\b",
-        r"\bmore detail",
-        r"\bin more",
-        r"\bhalf\b",
-        r"\bsharpen",
-        r"\bclearer",
-    ),
-    "ko": _any_of(
-        "모호",
-        "조금 더",
-        "방향은",
-        "자세히",
-        "구체적",
-        "부분적",
-        "풀어",
-    ),
-}
-
-PRAISES: Cues = {
-    "en": _any_of(
-        r"\bright\b",
-        r"\bcorrect",
-        r"\bwell\b",
-        r"\bgood\b",
-        r"\bgreat\b",
-        r"\bnice",
-        r"\bclear",
-        r"\bspot on\b",
-        r"\bexact",
-        r"\bexcellent",
-        r"\bperfect",
-        r"\blovely",
-        r"\bsolid",
-        r"\bstrong",
-        r"\bfits?\b",
-        r"\baccurate",
-        r"\bunderstand",
-        r"\bi like\b",
-        r"\bto the point\b",
-        r"\bprecise",
-        r"\bfine\b",
-    ),
-    "ko": _any_of(
-        "잘 ",
-        "정확",
-        "맞아",
-        "맞게",
-        "맞았",
-        "맞는",
-        "좋아",
-        "좋은",
-        "훌륭",
-        "완벽",
-        "드러나",
-        "충분",
-        "이해한",
-    ),
-}
+#: Cues of one clause, in the order of reading: wishes, praise that names a fault only to deny it, corrections, what is
+#: missing, what is to be done, what is vague, praise.
+WISHES: Cues = {"en": cues_en.WISHES, "ko": cues_ko.WISHES}
+DENIED_FAULTS: Cues = {"en": cues_en.DENIED_FAULTS, "ko": cues_ko.DENIED_FAULTS}
+CORRECTS: Cues = {"en": cues_en.CORRECTS, "ko": cues_ko.CORRECTS}
+MISSES: Cues = {"en": cues_en.MISSES, "ko": cues_ko.MISSES}
+ASKS: Cues = {"en": cues_en.ASKS, "ko": cues_ko.ASKS}
+VAGUE: Cues = {"en": cues_en.VAGUE, "ko": cues_ko.VAGUE}
+PRAISES: Cues = {"en": cues_en.PRAISES, "ko": cues_ko.PRAISES}
 
 #: Claims about the whole answer.
-CLAIMS_ALL: Cues = {
-    "en": _any_of(
-        r"\bcomplete(?:ly right| answer)?\b",
-        r"\beverything\b",
-        r"\bnothing (?:is |was )?(?:missing|left)",
-        r"\ball (?:of it|the parts|the points|parts|points|three|is (?:there|right|correct))",
-        r"\bperfect",
-        r"\bfull answer",
-        r"\bfully\b",
-    ),
-    "ko": _any_of(
-        "빠짐없이",
-        "모두 ",
-        "완벽한",
-        "완벽해",
-        "전부",
-        "더 채울 곳이 없",
-    ),
-}
-
-CLAIMS_MUCH: Cues = {
-    "en": _any_of(
-        r"\bexcellent",
-        r"\bvery good",
-        r"\breally good",
-        r"\bgreat (?:answer|work|job)",
-        r"\bwell done",
-        r"\bgood answer",
-        r"\bstrong answer",
-        r"\bnearly there",
-        r"\bmost of (?:it|the)",
-        r"\bamazing",
-        r"\bfantastic",
-        r"\boutstanding",
-        r"\bbrilliant",
-        r"\bspot on\b",
-    ),
-    "ko": _any_of(
-        "훌륭",
-        "아주 좋",
-        "정말 잘",
-        "거의 (?:다|완벽)",
-        "대부분 잘",
-        "좋은 답",
-    ),
-}
-
-CLAIMS_NOTHING: Cues = {
-    "en": _any_of(
-        r"\bnot there yet",
-        r"\bdoes(?:n't| not) answer",
-        r"\b(?:completely|totally|all|entirely) (?:wrong|incorrect)",
-        r"\bnothing (?:is )?(?:right|correct)",
-        r"\boff (?:the mark|topic)",
-        r"\bfar from",
-        r"\bfirst step\b",
-        r"\bmade a start\b",
-    ),
-    "ko": _any_of(
-        "답이 되지 않",
-        "전혀",
-        "완전히 틀",
-        "첫걸음",
-        "이제 시작",
-    ),
-}
+CLAIMS_ALL: Cues = {"en": cues_en.CLAIMS_ALL, "ko": cues_ko.CLAIMS_ALL}
+CLAIMS_MUCH: Cues = {"en": cues_en.CLAIMS_MUCH, "ko": cues_ko.CLAIMS_MUCH}
+CLAIMS_NOTHING: Cues = {"en": cues_en.CLAIMS_NOTHING, "ko": cues_ko.CLAIMS_NOTHING}
 
 _TUTOR_WORDS_EN = """
 absolutely accurate across actually add additional advice again agree alone already also although always another

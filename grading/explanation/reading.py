@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from grading.explanation import cues
+from grading.explanation.cues_en import ASKED_VERBS
 from grading.explanation.feedback import Feedback, Language, Point
 from grading.explanation.words import content_stems, plain
 
-Tone = Literal["praise", "miss", "correct", "vague", "none"]
+Tone = Literal["praise", "miss", "ask", "correct", "vague", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +48,14 @@ class Reading:
 
 def read(text: str, feedback: Feedback) -> Reading:
     """``text`` read as feedback about the points of ``feedback``."""
-    line = plain(text)
-    quotes = [match.group(1).rstrip("….,") for match in _QUOTE.finditer(line)]
+    line = _YES.sub(": ", plain(text))
+    quotes = [(match[1] or match[2] or "").rstrip("….,!? ") for match in _QUOTE.finditer(line)]
     numbers = iter(range(len(quotes)))
     marked = _marked(_QUOTE.sub(lambda _: f" ⟪{next(numbers)}⟫ ", line), feedback.points)
     clauses: list[Clause] = []
     for number, sentence in enumerate(_SENTENCE_END.split(marked)):
         clauses += [replace(clause, sentence=number) for clause in _clauses(sentence, feedback, quotes)]
-    return Reading(clauses=tuple(clauses), quotes=tuple(filter(None, quotes)), own_words=_MARK.sub(" ", marked))
+    return Reading(clauses=tuple(clauses), quotes=tuple(filter(None, quotes)), own_words=MARK.sub(" ", marked))
 
 
 def _marked(text: str, points: tuple[Point, ...]) -> str:
@@ -70,9 +71,9 @@ def _clauses(sentence: str, feedback: Feedback, quotes: Sequence[str]) -> list[C
     found: list[Clause] = []
     tone: Tone = "none"
     for part in _CLAUSE_END[feedback.language].split(sentence):
-        own = _tone(part, feedback.language)
-        tone = own if own != "none" else tone
-        held = tuple(quotes[int(number)] for number in _QUOTE_MARK.findall(part))
+        own = "none" if _NOR.search(part) and tone != "none" else _tone(part, feedback.language)
+        tone = own if own != "none" else _inherited(tone, part)
+        held = tuple(quotes[int(number)] for number in _QUOTED.findall(part))
         found.append(Clause(text=part, tone=tone, positions=_positions(part, feedback.points), quotes=held))
     # A cue at the end of a list holds for the whole list: "A, B and C are right".
     for index in range(len(found) - 2, -1, -1):
@@ -81,17 +82,36 @@ def _clauses(sentence: str, feedback: Feedback, quotes: Sequence[str]) -> list[C
     return found
 
 
+def _inherited(tone: Tone, part: str) -> Tone:
+    """The tone before goes on; what is to be put right beside something else may as well be missing."""
+    if _TURNS.search(part) and tone == "praise":
+        return "none"
+    return "ask" if tone != "praise" and _ASKS_ON.search(part) else "miss" if tone == "correct" else tone
+
+
 def _tone(part: str, language: Language) -> Tone:
-    text = _MARK.sub(" ", part).lower()
+    text = MARK.sub(" zz ", part).lower()
     for tone, patterns in _TONES:
         if patterns[language].search(text):
             return tone
     return "none"
 
 
+def nearest_tone(part: str, position: int, language: Language) -> Tone | None:
+    """The tone of the cue that stands nearest to the mark of a point; ``None`` where there is no mark or no cue."""
+    mark = part.find(f"⟦{position}⟧")
+    if mark < 0:
+        return None
+    found: list[tuple[int, Tone]] = []
+    for tone, patterns in _TONES:
+        for match in patterns[language].finditer(part.lower()):
+            found.append((min(abs(match.start() - mark), abs(match.end() - mark)), tone))
+    return min(found, default=(0, None), key=lambda each: each[0])[1]
+
+
 def _positions(part: str, points: tuple[Point, ...]) -> frozenset[int]:
-    marked = {int(position) for position in _POINT_MARK.findall(part)}
-    stems = set(content_stems(_MARK.sub(" ", part)))
+    marked = {int(position) for position in _POINT.findall(part)}
+    stems = set(content_stems(MARK.sub(" ", part)))
     return frozenset(marked | {point.position for point in points if _is_told(stems, point, points)})
 
 
@@ -99,22 +119,43 @@ def _is_told(stems: set[str], point: Point, points: tuple[Point, ...]) -> bool:
     """Whether a clause has all words that only this point's name holds, and most words of the name."""
     name = set(content_stems(point.name))
     others = {word for other in points if other is not point for word in content_stems(other.name)}
-    distinctive = name - others - cues.TUTOR_STEMS
-    return bool(distinctive) and distinctive <= stems and len(name & stems) >= len(name) * 2 / 3
+    distinctive = (name - others - cues.TUTOR_STEMS) or (name - others)
+    if not distinctive:
+        return bool(name) and name <= stems
+    said = {word for word in name if word in stems or _is_kindred(word, stems)}
+    return distinctive <= said and len(said) >= len(name) * 2 / 3
+
+
+def _is_kindred(word: str, stems: set[str]) -> bool:
+    """Whether a form of the word is there that its stem does not show: "behave" for "behaviour"."""
+    return any(len(each) >= 4 and (each.startswith(word[:5]) or word.startswith(each)) for each in stems) and (
+        len(word) >= 5 and word.isascii()
+    )
 
 
 _TONES: tuple[tuple[Tone, dict[Language, re.Pattern[str]]], ...] = (
+    ("ask", cues.WISHES),
+    ("praise", cues.DENIED_FAULTS),
     ("correct", cues.CORRECTS),
     ("miss", cues.MISSES),
+    ("ask", cues.ASKS),
     ("vague", cues.VAGUE),
     ("praise", cues.PRAISES),
 )
-_QUOTE = re.compile(r"[“\"]([^“”\"]*)[”\"]")
-_POINT_MARK = re.compile(r"⟦(\d+)⟧")
-_QUOTE_MARK = re.compile(r"⟪(\d+)⟫")
-_MARK = re.compile(r"⟦\d+⟧|⟪\d+⟫")
+_YES = re.compile(
+    r"\?\s+(?=(?:correct|right|yes|exactly|perfect|check|네|맞아요|정확해요)[.!,]|you (?:know|got|have|said"
+    r"|told us) (?:that|it|this)\b)",
+    re.IGNORECASE,
+)
+_NOR = re.compile(r"^\W*n?or\b", re.IGNORECASE)
+_TURNS = re.compile(r"^\W*(?:but|however|although|whereas|though)\b", re.IGNORECASE)
+_ASKS_ON = re.compile(rf"^\W*(?:and|or)(?: (?:then|also|finally|please))? (?:{ASKED_VERBS})\b", re.IGNORECASE)
+_QUOTE = re.compile(r"[“\"]([^“”\"]*)[”\"]|(?<!\w)[‘']([^‘’']{3,})[’'](?![A-Za-z])")
+_POINT = re.compile(r"⟦(\d+)⟧")
+_QUOTED = re.compile(r"⟪(\d+)⟫")
+MARK = re.compile(r"⟦\d+⟧|⟪\d+⟫")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*[;:]\s+(?=[A-Z가-힣])")
 _CLAUSE_END: dict[Language, re.Pattern[str]] = {
-    "en": re.compile(r"[,;]\s+|\s+[–—-]\s+|\s+(?=(?:but|and|while|however|although|whereas|though)\s)"),
+    "en": re.compile(r"[,;]\s+|\s+[–—-]\s+|(?<!nothing)\s+(?=(?:but|and|while|however|although|whereas|though)\s)"),
     "ko": re.compile(r"(?<=지만)\s|(?<=는데)\s|(?<=고),?\s|;\s"),
 }

@@ -19,7 +19,7 @@ from grading.explanation.feedback import feedback_from
 from grading.explanation.template import template_text
 from grading.grader import load_grader
 from grading.samples import load_samples
-from tests.benchmarks import explaining, grading_quality, grading_speed, launches
+from tests.benchmarks import explaining, explanation_checks, grading_quality, grading_speed, launches
 from tests.benchmarks.explaining import question_from
 from tests.benchmarks.fresh_process import in_a_fresh_process
 
@@ -35,6 +35,7 @@ def main() -> None:
         "quality": grading_quality.measure,
         "grader": grader,
         "explainer": explaining.measure,
+        "checks": explanation_checks.measure,
     }
     figures = {name: measure() for name, measure in parts.items() if name in (sys.argv[1:] or parts)}
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
