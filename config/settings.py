@@ -121,6 +121,13 @@ class Settings(BaseSettings):
         description="Threads of each worker process that computes a model. 0: cores divided by the two model processes"
         " of `mlquiz up` (grade and explain).",
     )
+    support_contact: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[^\r\n]*$",
+        description="To whom students are sent who write that they are not well, in one line, e.g. the counselling"
+        " service with its telephone. Added to the fixed text that they get. Empty: that text alone.",
+    )
     explanation_wait_seconds: int = Field(
         60, ge=0, le=3600, description="How long a score waits for its explanation before it goes to the LMS without."
     )

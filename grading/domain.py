@@ -32,6 +32,7 @@ class Flag(StrEnum):
     REPEATED = "repeated"
     INSTRUCTION = "instruction"
     CONTRADICTION = "contradiction"
+    NEEDS_PERSON = "needs_person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

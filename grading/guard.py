@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from grading.distress import needs_person
 from grading.domain import Flag, Question
 from grading.instructions import ATTACKS, without_instructions
 from grading.plausibility import is_gibberish, is_mashed
@@ -64,9 +65,14 @@ class GuardedAnswer:
 def guard(question: Question, answer: str) -> GuardedAnswer:
     """The answer without instructions, copies of the question and repetitions, and what was noticed about it.
 
-    Sentences of a model answer or key point pass every gate.
+    Sentences of a model answer or key point pass every gate. That somebody needs a person changes nothing else.
     """
     written = clean(answer)
+    found = _guarded(question, written)
+    return replace(found, flags=found.flags | {Flag.NEEDS_PERSON}) if needs_person(written) else found
+
+
+def _guarded(question: Question, written: str) -> GuardedAnswer:
     flags: set[Flag] = set()
     if not any(character.isalnum() for character in written):
         return _empty_handed(written, {Flag.BLANK})

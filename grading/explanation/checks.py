@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from grading.domain import Question, Verdict
 from grading.explanation import cues
-from grading.explanation.evidence import is_repeatable
+from grading.explanation.evidence import is_presentable
 from grading.explanation.feedback import Band, Feedback, Language, Point
 from grading.explanation.giveaways import told_secrets
 from grading.explanation.grounding import support_of, unsupported_words
@@ -94,8 +94,8 @@ def _form(text: str) -> Iterator[Problem]:
         yield Problem(kind=ProblemKind.MARKUP, detail="invisible characters")
     if match := _MARKUP.search(text):
         yield Problem(kind=ProblemKind.MARKUP, detail=match.group())
-    if not is_repeatable(text) and not _MARKUP.search(text):
-        yield Problem(kind=ProblemKind.INSTRUCTION, detail="an address or words to the grader")
+    if not is_presentable(text) and not _MARKUP.search(text):
+        yield Problem(kind=ProblemKind.INSTRUCTION, detail="an address, abuse or words to the grader")
 
 
 def _role(reading: Reading) -> Iterator[Problem]:

@@ -1,14 +1,17 @@
 """Choose the student's words that are quoted back: the clause that shows a point, short and safe to repeat.
 
-Words are quoted only as plain text. What looks like markup, an address, personal data or a word to the grader is not
-repeated at all, neither to the student nor to a language model.
+Words are quoted only as plain text. What looks like markup, an address, personal data, abuse, a cry for help or a word
+to the grader is not repeated at all, neither to the student nor to a language model.
 """
 
 from __future__ import annotations
 
 import re
 
-from grading.explanation.words import content_stems, plain, shortened
+from grading.distress import needs_person
+from grading.explanation.unrepeatable import is_abusive, is_personal
+from grading.explanation.words import content_stems, plain, sentences, shortened
+from grading.instructions import is_instruction
 
 #: Longest quotation in characters; Hangul says more in fewer.
 QUOTE_LIMIT = 80
@@ -18,9 +21,6 @@ _CLAUSE_END = re.compile(r"(?<=[,;:.!?])\s+|\s+[–—-]+\s+|\s+->\s+|\s+(?=(?:a
 _HANGUL = re.compile(r"[가-힣]")
 _WORDLIKE = re.compile(r"\w{2}|\w.*\w")
 _MARKUP = re.compile(r"[<>{}\[\]`|\\*#~^]|&\w+;|&#|__|\$\$|/{2}")
-_ADDRESS = re.compile(
-    r"https?:|www\.|\w@\w|\b[\w-]+\.(?:com|net|org|io|ru|xyz|kr)\b|\+?\d[\d\s()-]{7,}\d", re.IGNORECASE
-)
 _TO_THE_GRADER = re.compile(
     r"\b(?:ignore|disregard|override)\b.*\b(?:instruction|prompt|rule|above|previous)"
     r"|\b(?:system|assistant|tutor|teacher|grader|instructor)(?:['’]s)?\s*(?:prompt|note|comment)?\s*:"
@@ -47,8 +47,16 @@ def quotation(evidence: str | None, point_text: str) -> str | None:
 
 
 def is_repeatable(text: str) -> bool:
-    """Whether words of a student may be shown again: no markup, no address, nothing said to the grader."""
-    return not (_MARKUP.search(text) or _ADDRESS.search(text) or _TO_THE_GRADER.search(text))
+    """Whether words of a student may be shown again: presentable, no cry for help, nothing said to the grader."""
+    return is_presentable(text) and not needs_person(text) and not any(map(is_instruction, sentences(text)))
+
+
+def is_presentable(text: str) -> bool:
+    """Whether a text may stand in an explanation, whoever wrote it.
+
+    No markup, no address or personal data, no abuse, nothing that claims or asks for marks.
+    """
+    return not (_MARKUP.search(text) or is_personal(text) or is_abusive(text) or _TO_THE_GRADER.search(text))
 
 
 def _best_clause(text: str, point_text: str, limit: int) -> str:

@@ -43,19 +43,26 @@ class Explanation:
 class Explainer:
     """Words assessments with ``generator``, or with the template alone where it is ``None``."""
 
-    def __init__(self, generator: Generator | None = None, version: str = "") -> None:
-        """``version`` is the digest of a trained model's folder, where the generator came from one."""
+    def __init__(self, generator: Generator | None = None, version: str = "", *, contact: str = "") -> None:
+        """``version`` is the digest of a trained model's folder, where the generator came from one.
+
+        ``contact`` as :func:`template_text` has it.
+        """
         self._generator = generator
+        self._contact = contact
         self._version = {"version": version} if version else {}
 
     def explain(self, items: Sequence[Item]) -> list[Explanation]:
         """One explanation for each (question, answer, assessment), in order; never fails because of the model."""
         feedbacks = [feedback_from(*item) for item in items]
-        explanations = [_from_template(feedback) for feedback in feedbacks]
+        explanations = [self._from_template(feedback) for feedback in feedbacks]
         rows = [row for row, feedback in enumerate(feedbacks) if self._is_for_the_model(feedback)]
         for row, proposal in zip(rows, self._proposals([feedbacks[row] for row in rows]), strict=True):
             explanations[row] = self._judged(proposal, feedbacks[row], items[row])
         return explanations
+
+    def _from_template(self, feedback: Feedback) -> Explanation:
+        return Explanation(text=template_text(feedback, contact=self._contact), source="TEMPLATE", versions=_VERSIONS)
 
     def _is_for_the_model(self, feedback: Feedback) -> bool:
         """Fixed texts stay as they are, and a model writes only the languages it knows."""
@@ -93,8 +100,9 @@ def load_explainer(settings: Settings, version: Path | None = None) -> Explainer
     """
     generator = load_generator(settings, version)
     if version is None or settings.explainer != "local":
-        return Explainer(generator)
-    return Explainer(generator, file_sha256(version / MANIFEST_NAME)[:16])
+        return Explainer(generator, contact=settings.support_contact)
+    digest = file_sha256(version / MANIFEST_NAME)[:16]
+    return Explainer(generator, digest, contact=settings.support_contact)
 
 
 def load_generator(settings: Settings, version: Path | None = None) -> Generator | None:
@@ -146,10 +154,6 @@ def _quick_model(settings: Settings, name: str) -> BundledModel | None:
             f"EXPLAINER_RUNTIME=openvino computes the bundled language model only, not {name}: set it to auto"
         )
     return model
-
-
-def _from_template(feedback: Feedback) -> Explanation:
-    return Explanation(text=template_text(feedback), source="TEMPLATE", versions=_VERSIONS)
 
 
 _VERSIONS: Mapping[str, str] = {"template": TEMPLATE_VERSION, "checks": CHECKS_VERSION}

@@ -12,14 +12,16 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Literal
 
+from grading.distress import needs_person
 from grading.domain import Assessment, Flag, KeyPoint, KeyPointVerdict, Question, Verdict
 from grading.explanation.evidence import quotation
 from grading.explanation.words import plain
 from grading.keypoints import key_points_of
+from grading.text import language_of
 
 Language = Literal["en", "ko"]
 
-#: Flags for which a fixed text may serve, the first that applies wins.
+#: Flags for which a fixed text may serve, the first that applies wins; ``NEEDS_PERSON`` comes before all of them.
 GATES = (
     Flag.BLANK,
     Flag.GIBBERISH,
@@ -63,9 +65,9 @@ class Point:
 class Feedback:
     """Everything an explanation may say about one answer.
 
-    ``gate`` is set when a fixed text serves; then the points are empty except for ``focus``. ``focus`` is the name of
-    the point that ``step`` is about (``None``: the whole answer). ``variant`` chooses among equal wordings: the same
-    for the same answer, different across a class.
+    ``gate`` is set when a fixed text serves (``NEEDS_PERSON`` before all others); then the points are empty except for
+    ``focus``, the name of the point that ``step`` is about (``None``: the whole answer). ``variant`` chooses among
+    equal wordings: the same for the same answer, different across a class.
     """
 
     language: Language
@@ -99,6 +101,9 @@ def shown_quote(points: Sequence[Point]) -> str | None:
 def feedback_from(question: Question, answer: str, assessment: Assessment) -> Feedback:
     """What to tell the student who gave ``answer``; languages without wordings of their own are served in English."""
     language: Language = "ko" if question.language == "ko" else "en"
+    if Flag.NEEDS_PERSON in assessment.flags or needs_person(answer):
+        # In the language in which it was said; nothing of the quiz beside it.
+        return Feedback(language=_spoken(answer, language), band=_band(assessment.fraction), gate=Flag.NEEDS_PERSON)
     gate = _gate(assessment)
     step, focus = _next_step(question, assessment, language)
     told = Feedback(
@@ -110,6 +115,11 @@ def feedback_from(question: Question, answer: str, assessment: Assessment) -> Fe
         variant=_variant(question, answer),
     )
     return told if gate is not None else _with_points(told, question, assessment)
+
+
+def _spoken(answer: str, otherwise: Language) -> Language:
+    found = language_of(answer)
+    return "ko" if found == "ko" else "en" if found == "en" else otherwise
 
 
 def _with_points(told: Feedback, question: Question, assessment: Assessment) -> Feedback:

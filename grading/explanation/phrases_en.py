@@ -59,6 +59,12 @@ NEXT_FOCUS: dict[Step, tuple[str, ...]] = {
     Step.EXTEND: ("Go one step further with this: {focus}.",),
 }
 GATE: dict[Flag, tuple[str, ...]] = {
+    Flag.NEEDS_PERSON: (
+        "It sounds as if you are going through something hard, and that matters more than this quiz. You do not have to"
+        " carry it alone: please talk today to a person whom you trust, somebody in your family, a friend, a doctor or"
+        " the counselling service of your school. You can also ask your instructor, who can see here that a person is"
+        " needed. If you are in danger right now, please call for help where you are. Your answer was scored as usual.",
+    ),
     Flag.BLANK: (
         "There is no answer here yet. A few of your own words are enough to start with.",
         "This answer is empty. Write down whatever you know, even half a sentence counts.",
@@ -88,6 +94,7 @@ GATE: dict[Flag, tuple[str, ...]] = {
         "This does not fit the question that was asked. Please have another look at it.",
     ),
 }
+CONTACT = " You can also turn to: {contact}"
 GATE_STEP = (" A good place to begin: {focus}.", " You could start with this: {focus}.")
 
 

@@ -11,11 +11,12 @@ import re
 from collections.abc import Sequence
 from types import ModuleType
 
+from grading.domain import Flag
 from grading.explanation import phrases_en, phrases_ko
 from grading.explanation.feedback import Band, Feedback, Point, Step, shown_quote
 
 #: Version of the wordings, part of an explanation's versions.
-TEMPLATE_VERSION = "1"
+TEMPLATE_VERSION = "2"
 LENGTH_LIMIT = 500
 LENGTH_BOUND = 2000
 """Long names of many points end here, with the last whole sentence."""
@@ -23,10 +24,13 @@ LENGTH_BOUND = 2000
 _SENTENCE_END = re.compile(r"[.?!]”?(?=\s)")
 
 
-def template_text(feedback: Feedback) -> str:
-    """The feedback as two to five friendly sentences in its language; a fixed text where a gate applies."""
+def template_text(feedback: Feedback, *, contact: str = "") -> str:
+    """The feedback as two to five friendly sentences in its language; a fixed text where a gate applies.
+
+    ``contact``: to whom the operator sends those who need a person, one line; shown to nobody else.
+    """
     if feedback.gate is not None:
-        return _bounded(_gate_text(feedback))
+        return _bounded(_gate_text(feedback, contact))
     for quotes in (2, 1, 0):
         text = _text(feedback, quotes=quotes)
         if len(text) <= LENGTH_LIMIT:
@@ -42,10 +46,12 @@ def _bounded(text: str) -> str:
     return text[: ends[-1]] if ends else f"{text[: LENGTH_BOUND - 1].rsplit(maxsplit=1)[0]}…"
 
 
-def _gate_text(feedback: Feedback) -> str:
+def _gate_text(feedback: Feedback, contact: str) -> str:
     phrases = _phrases(feedback)
     assert feedback.gate is not None
     text = _pick(phrases.GATE[feedback.gate], feedback, 0)
+    if feedback.gate is Flag.NEEDS_PERSON and contact:
+        text += phrases.CONTACT.format(contact=contact)
     if feedback.focus:
         text += _pick(phrases.GATE_STEP, feedback, 1).format(focus=feedback.focus)
     return text

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _ANSWERS_IN_ONE_CALL = 200
 _SURE_FROM = 0.5
-_TO_LOOK_AT = frozenset({"contradiction", "instruction", "other_language", "model_answer_pasted", "off_topic"})
+_TO_LOOK_AT = frozenset(
+    {"contradiction", "instruction", "other_language", "model_answer_pasted", "needs_person", "off_topic"}
+)
 _STYLES = {"covered": "green", "partial": "yellow", "missing": "dim", "contradicted": "red"}
 
 
@@ -103,8 +105,9 @@ def _grade_one(
         for position, text in enumerate(filter(None, map(clean, points)))
     )
     question = _question(prompt, references, given, language)
-    assessment = load_grader(load_settings()).assess(question, [answer])[0]
-    explanation = template_text(feedback_from(question, answer, assessment))
+    settings = load_settings()
+    assessment = load_grader(settings).assess(question, [answer])[0]
+    explanation = template_text(feedback_from(question, answer, assessment), contact=settings.support_contact)
     if as_json:
         texts = {point.position: point.text for point in key_points_of(question)}
         verdicts = [asdict(verdict) | {"text": texts[verdict.position]} for verdict in assessment.verdicts]

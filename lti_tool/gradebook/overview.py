@@ -12,6 +12,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from grading.domain import Flag
 from lti_tool.db import fetch_all
 from lti_tool.gradebook.doubts import AnswerDoubt, list_doubts
 from lti_tool.gradebook.errors import words_of_the_lms
@@ -88,6 +89,11 @@ class OverviewRow:
         """One of its answers deserves a look."""
         return any(self.is_doubtful(answer) for answer in self.answers)
 
+    @property
+    def needs_person(self) -> bool:
+        """Somebody wrote that they are not well."""
+        return Flag.NEEDS_PERSON in self.flags
+
     def is_doubtful(self, answer: AnswerDoubt) -> bool:
         """The machine failed on it; or it is unsure or contradicts itself, and nobody has settled the attempt."""
         is_settled = self.approval == "APPROVED" or self.is_excused
@@ -108,10 +114,11 @@ class Overview:
 
     @property
     def ordered(self) -> list[OverviewRow]:
-        """All, in the order that is asked for."""
+        """All, in the order that is asked for; first in any order whoever needs a person."""
         if not self.choice.by_doubt:
-            return self.all_rows
-        return sorted(self.all_rows, key=lambda row: -max((answer.width for answer in self._asked(row)), default=-1.0))
+            return sorted(self.all_rows, key=lambda row: not row.needs_person)
+        widths = {row.attempt_id: max((each.width for each in self._asked(row)), default=-1.0) for row in self.all_rows}
+        return sorted(self.all_rows, key=lambda row: (not row.needs_person, -widths[row.attempt_id]))
 
     @property
     def rows(self) -> list[OverviewRow]:

@@ -46,7 +46,9 @@ def compute(bench: Workbench, registration_id: int, regrade_id: int) -> bool:
                     question,
                     assessment,
                     points=points_from(assessment.fraction, item.max_points),
-                    explanation=template_text(feedback_from(question, item.answer, assessment)),
+                    explanation=template_text(
+                        feedback_from(question, item.answer, assessment), contact=bench.settings.support_contact
+                    ),
                 )
     with bench.database.transaction(registration_id) as connection:
         unfinished = regrade_items.finish_computing(connection, regrade_id)

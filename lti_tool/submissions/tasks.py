@@ -37,7 +37,9 @@ def grade(bench: Workbench, registration_id: int, submission_id: int) -> bool:
             return False
         question = get_grading_question(connection, work.question_id)
         assessment = bench.grader.assess(question, [work.answer])[0]
-        explanation = template_text(feedback_from(question, work.answer, assessment))
+        explanation = template_text(
+            feedback_from(question, work.answer, assessment), contact=bench.settings.support_contact
+        )
         points = points_from(assessment.fraction, work.max_points)
         names = {point.position: point.name for point in question.key_points}
         record_model_grade(connection, submission_id, assessment, points=points, explanation=explanation, names=names)

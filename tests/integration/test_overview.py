@@ -185,6 +185,16 @@ def test_attempts_are_listed_by_question_by_kind_and_by_doubt(course: Course) ->
         assert teacher.get(f"results?{nonsense}").status == 200
 
 
+def test_whoever_needs_a_person_comes_first_in_any_order(course: Course) -> None:
+    course.has_quiz()
+    answers_all(course, "ada", (0.6, 0.5))
+    answers_all(course, "blaise", (0.6, 0.1), flags=frozenset({Flag.NEEDS_PERSON}))
+    page = course.instructor().get("results")
+    assert first_names(page) == ["Blaise", "Ada"]
+    assert "needs a person" in rows_of(page)[0]
+    assert first_names(page.submit("#sorting", {"sort": "doubt"})) == ["Blaise", "Ada"]
+
+
 @pytest.mark.parametrize(
     ("show", "words"),
     [

@@ -99,6 +99,16 @@ def test_gated_answers_never_reach_the_model() -> None:
     assert explanation.source == "TEMPLATE"
 
 
+@pytest.mark.parametrize("flags", [frozenset({Flag.NEEDS_PERSON}), frozenset[Flag]()])
+def test_who_needs_a_person_never_reaches_the_model(flags: frozenset[Flag]) -> None:
+    generator = ScriptedGenerator(lambda _: GOOD)
+    item = (make_question(), f"{BIAS_ANSWER} I want to die.", make_assessment(["covered"] * 3, flags=flags))
+    [explanation] = Explainer(generator, contact="Call the counselling service.").explain([item])
+    assert generator.asked == []
+    assert explanation.source == "TEMPLATE"
+    assert explanation.text.endswith("Call the counselling service.")
+
+
 def test_a_language_that_the_model_cannot_write_stays_with_the_template() -> None:
     generator = ScriptedGenerator(lambda _: GOOD)
     korean = (make_korean_question(), "편향은 오차예요", make_assessment(["covered", "missing", "missing"]))

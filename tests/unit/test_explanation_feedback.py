@@ -101,15 +101,42 @@ def test_a_pasted_model_answer_gets_its_fixed_text_even_with_full_points() -> No
     assert feedback_from(make_question(), BIAS_ANSWER, assessment).gate is Flag.MODEL_ANSWER_PASTED
 
 
-@pytest.mark.parametrize("flag", sorted(set(Flag) - set(GATES)))
+@pytest.mark.parametrize("flag", sorted(set(Flag) - {*GATES, Flag.NEEDS_PERSON}))
 def test_other_flags_change_no_text(flag: Flag) -> None:
     assessment = make_assessment(["missing"] * 3, fraction=0.0, flags=frozenset({flag}))
     assert feedback_from(make_question(), "whatever", assessment).gate is None
 
 
 def test_blank_wins_over_every_other_flag() -> None:
-    assessment = make_assessment(["missing"] * 3, fraction=0.0, flags=frozenset(Flag))
+    assessment = make_assessment(["missing"] * 3, fraction=0.0, flags=frozenset(Flag) - {Flag.NEEDS_PERSON})
     assert feedback_from(make_question(), "", assessment).gate is Flag.BLANK
+
+
+@pytest.mark.parametrize("flags", [frozenset({Flag.NEEDS_PERSON}), frozenset(Flag)])
+def test_who_needs_a_person_gets_nothing_of_the_quiz(flags: frozenset[Flag]) -> None:
+    assessment = make_assessment(["covered", "missing", "partial"], fraction=0.6, flags=flags)
+    feedback = feedback_from(make_question(), BIAS_ANSWER, assessment)
+    assert (feedback.gate, feedback.points, feedback.focus) == (Flag.NEEDS_PERSON, (), None)
+
+
+def test_a_cry_for_help_is_heard_where_the_grade_has_no_flag_of_it() -> None:
+    feedback = feedback_from(make_question(), f"{BIAS_ANSWER} I want to die.", make_assessment(["covered"] * 3))
+    assert feedback.gate is Flag.NEEDS_PERSON
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "language"),
+    [
+        (make_question(), "죽고 싶어요", "ko"),
+        (make_korean_question(), "I want to die", "en"),
+        (make_korean_question(), "quiero morir, no puedo más con la vida que tengo", "ko"),
+        (make_question(), "死にたい", "en"),
+    ],
+)
+def test_the_kind_text_is_in_the_language_that_was_spoken_or_that_of_the_quiz(
+    question: Question, answer: str, language: str
+) -> None:
+    assert feedback_from(question, answer, make_assessment(["missing"] * 3)).language == language
 
 
 def test_korean_questions_get_korean_feedback_and_others_english() -> None:

@@ -90,6 +90,24 @@ def test_every_gate_has_a_kind_fixed_text_with_a_place_to_begin(flag: Flag, lang
     assert bool(re.search(r"[가-힣]", text)) == (language == "ko")
 
 
+@pytest.mark.parametrize("answer", ["I want to die", "죽고 싶어요"])
+def test_who_needs_a_person_is_sent_to_people_and_reads_none_of_their_words(answer: str) -> None:
+    assessment = make_assessment(["covered", "missing", "missing"], evidence={0: answer}, fraction=0.4)
+    feedback = feedback_from(make_question(), answer, assessment)
+    text = template_text(feedback)
+    assert re.search(r"talk today to a person|믿을 수 있는 사람에게", text)
+    assert re.search(r"ask your instructor|선생님께 말해도", text)
+    assert not re.search(r"\d|die|dead|kill|suicid|harm|죽|자살|자해|bias", text)
+    assert template_text(feedback, contact="Counselling, 555 0100").startswith(text)
+    assert "Counselling, 555 0100" in template_text(feedback, contact="Counselling, 555 0100")
+
+
+def test_the_contact_is_shown_to_nobody_else() -> None:
+    assert template_text(make_feedback(), contact="Counselling") == template_text(make_feedback())
+    blank = feedback_from(make_question(), "", make_assessment([], fraction=0.0, flags=frozenset({Flag.BLANK})))
+    assert "Counselling" not in template_text(blank, contact="Counselling")
+
+
 def test_gates_say_different_things() -> None:
     texts = {
         template_text(
