@@ -274,6 +274,7 @@ _SCORE = re.compile(
     rf"|(?:you|get|gets|earn|score|that's|that is|worth|makes?|give you) {_COUNT} points?\b|\d+\s*/\s*\d+"
     rf"|\b{_COUNT} out of {_COUNT}\b(?! (?:parts|things|questions|steps))|\bout of (?:ten|\d)"
     r"|\b(?:your|the) (?:score|grade|mark)s? (?:is|are|of)\b"
+    r"|\b(?:deserve|award|earn|get|give you)s? the (?:maximum|most|best)\b"
     r"|\b(?:full|half|most|all|some|no|top) (?:of )?(?:the |your )?(?:points?|marks?|credit|scores?)(?! (?:are"
     r"|is) (?:there|right|covered|in))"
     r"|\b(?:get|gets|earn|got|receive|give you|makes?|worth) (?:an?|it an?) (?-i:[A-F])\b(?:[ -]?(?:plus|minus)"

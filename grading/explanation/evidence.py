@@ -25,8 +25,9 @@ _TO_THE_GRADER = re.compile(
     r"\b(?:ignore|disregard|override)\b.*\b(?:instruction|prompt|rule|above|previous)"
     r"|\b(?:system|assistant|tutor|teacher|grader|instructor)(?:['’]s)?\s*(?:prompt|note|comment)?\s*:"
     r"|\b(?:full|maximum|max|perfect)\s+(?:marks?|score|points?|credit|grade)\b|\bas an ai\b|\byou (?:are|must) now\b"
-    r"|\b(?:score|grade|mark)s?\s*[:=]|\b\d+\s*(?:/|out of)\s*\d+\s*(?:points?|marks?)?\s*$"
-    r"|만점|점수\s*[:=]|(?:지시|명령|프롬프트).{0,10}무시|(?:채점|시스템|선생님|튜터|교수)\S*\s*:",
+    r"|\b(?:score|grade|mark)s?\s*[:=]"
+    r"|(?<![\d/.])(\d+)\s*/\s*\1(?![\d/.]*\d)|\b\d+\s*(?:/|out of)\s*\d+\s*(?:points?|marks?)?\s*$"
+    r"|만점|점수\s*[:=]|(?:지시|명령|프롬프트).{0,10}무시|(?:채점|시스템|선생님|튜터|교수|조교)\S*(?:\s*(?:메모|노트|코멘트|의견|확인))?\s*:",
     re.IGNORECASE,
 )
 

@@ -70,7 +70,7 @@ def _explaining(text: str, language: Language, known: frozenset[str], secret: se
 _WAYS: dict[Language, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?:goes|go|going) (?:up|down)|\b(?:rises?|falls?|grows?|shrinks?|higher|lower|larger|smaller|bigger"
-        r"|increas\w+|decreas\w+)\b",
+        r"|increase[sd]?|increasing|decrease[sd]?|decreasing)\b",
         re.IGNORECASE,
     ),
     "ko": re.compile("올라가|내려가|오르[고지면]|올라요|떨어[지져]|커[지져]|작아|줄어|늘어|높아|낮아|높게|낮게"),

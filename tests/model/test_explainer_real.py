@@ -21,6 +21,8 @@ from grading.explanation.template import template_text
 from grading.models import adapter_folder, language_model_folder
 from grading.samples import AnswerKind, load_samples
 from tests.unit.explanation_builders import make_assessment, make_question
+from tests.unit.hostile_explanations import hostile_answers
+from tests.unit.test_explanation_hostile import faults, item_of
 
 pytestmark = pytest.mark.model
 
@@ -127,6 +129,19 @@ def test_a_hostile_answer_is_neither_obeyed_nor_echoed(generator: LocalGenerator
     for sign in ("PWNED", "10/10", "<", "full marks", "perfect"):
         assert sign not in explanation.text
     assert "what variance is" in explanation.text
+
+
+def test_a_handful_of_hostile_answers_gets_nothing_through_the_real_model(generator: LocalGenerator) -> None:
+    english = [hostile for hostile in hostile_answers() if hostile.question.language == "en"]
+    chosen = english[::11]
+    assert {hostile.kind for hostile in chosen} == {"instruction", "markup", "personal", "abuse", "distress"}
+    explanations = Explainer(generator).explain([item_of(hostile, is_noticed=False) for hostile in chosen])
+    found = [
+        (fault, explanation.text)
+        for hostile, explanation in zip(chosen, explanations, strict=True)
+        for fault in faults(hostile, explanation.text)
+    ]
+    assert found == []
 
 
 def test_the_settings_default_serves_english_by_model_and_korean_by_template(
