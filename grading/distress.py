@@ -115,8 +115,7 @@ _OTHER_LANGUAGES = re.compile(
     r"|je\s+(?:veux|vais)\s+(?:mourir|me\s+(?:tuer|suicider))|envie\s+de\s+mourir|je\s+ne\s+veux\s+plus\s+vivre"
     r"|ich\s+will\s+(?:sterben|nicht\s+mehr\s+leben|tot\s+sein)|(?:mich|mir)\s+(?:umbringen"
     r"|das\s+leben\s+nehmen)|bringe\s+mich\s+um"
-    r"|quero\s+(?:morrer|me\s+matar)|voglio\s+(?:morire|uccidermi|farla\s+finita)|ik\s+wil\s+(?:dood"
-    r"|niet\s+meer\s+leven))\b"
+    r"|quero\s+(?:morrer|me\s+matar)|voglio\s+(?:morire|uccidermi|farla\s+finita))\b"
     r"|死にたい|自殺したい|消えてしまいたい|生きたくない|我想死|我要自[杀殺]|想自[杀殺]|不想活|хочу\s+умереть|покончить\s+с\s+собой"
 )
 # A topic alone is one: suicide is classified in data sets; it takes somebody who speaks of themselves.
