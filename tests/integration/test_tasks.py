@@ -68,6 +68,24 @@ def shop(course: Course, settings: Settings, tiny_encoder_folder: Path) -> Itera
     bench.database.close()
 
 
+def test_who_writes_that_they_are_not_well_gets_the_kind_text_and_is_shown_to_the_instructor(shop: Shop) -> None:
+    first, _ = shop.submission_ids
+    with shop.course.transaction() as connection:
+        connection.execute("UPDATE submissions SET answer = answer || ' I want to die.' WHERE id = %s", (first,))
+    settings = shop.bench.settings.model_copy(update={"support_contact": "the counselling service, room 12"})
+    bench = Workbench(settings)
+    try:
+        assert tasks.grade(bench, shop.tenant, first)
+    finally:
+        bench.database.close()
+    [text] = shop.column("SELECT text FROM explanations")
+    assert "talk today to a person" in str(text)
+    assert str(text).endswith("the counselling service, room 12")
+    assert "die" not in str(text)
+    assert shop.column("SELECT flags FROM grades") == [["needs_person"]]
+    assert "needs a person" in shop.course.instructor().get(f"results/{shop.attempt_id}").text
+
+
 def test_an_answer_gets_grade_verdicts_and_explanation_in_one_step(shop: Shop) -> None:
     first, _ = shop.submission_ids
     assert tasks.grade(shop.bench, shop.tenant, first)
