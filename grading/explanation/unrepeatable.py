@@ -25,22 +25,22 @@ _TOP = (
     r"|online)"
 )
 _PERSONAL = re.compile(
-    rf"https?:|ftp:|www\.|\w@\w|(?<!\w)@[a-z][\w.]{{2,}}|\b[\w-]+\.{_TOP}\b(?!\()"
+    rf"https?:|ftp:|www\.|\w@(?!\d|k\b)\w|(?<!\w)@[a-z][\w.]{{2,}}|\b[\w-]{{1,63}}\.{_TOP}\b(?!\()"
     rf"|\w\s?[(\[{{]\s?(?:at|dot)\s?[)\]}}]|\b\w+\s+at\s+\w+\s+dot\s+\w+|골뱅이|\b\w+\s*점\s*(?:컴|넷|케이알)"
-    r"|\+?\d[\d\s().·-]{7,}\d|\d{6}\s?-\s?\d{7}"
+    r"|\+?\d[\d ()-]{7,}\d|\d{6}\s?-\s?\d{7}"
     r"|\b(?:student|matriculation|passport|social\s+security|id|account|card|phone|mobile|cell|tel)\s*(?:no|nr"
     r"|num(?:ber)?|id)?\b\.?\s*(?:is|was|[:#=])\s*\S*\d"
     r"|(?:학번|학생\s?번호|주민\s?등록\s?번호|주민번호|전화\s?번호|휴대폰|핸드폰|계좌|여권\s?번호|연락처)\S*\s*[:은는이가]?\s*\S*\d"
     r"|\b(?:kakao(?:talk)?|telegram|whatsapp|discord|instagram|insta|snapchat|wechat|line\s+id|skype)\b|카카오톡"
     r"|카톡|인스타|텔레그램|디스코드"
     r"|\bmy\s+(?:full\s+)?name\s+is\b|\bi\s+am\s+called\b|\bmy\s+(?:e-?mail|address|password|phone|number)\s+is\b"
-    r"|(?:제|내)\s*(?:이름|주소|비밀번호|메일|이메일|번호)[은는이가]|\b이름은\b"
+    r"|(?:제|내)\s*(?:이름|주소|비밀번호|메일|이메일|번호)[은는이가]"
     r"|\b\d{1,5}\s+\w+\s+(?:street|st\.|road|rd\.|avenue|ave\.|lane|drive)\b|[가-힣]+(?:시|도)\s+[가-힣]+(?:구|군"
     r"|시)\s+[가-힣0-9]+(?:동|로|길|읍|면)",
     re.IGNORECASE,
 )
 _ABUSE = re.compile(
-    r"f+[u*@#v]+[c*@#]*k+|\bf\*+\w*|\bs+h+[i*!1]+t|\bb+[i*!1]+tch|\bass(?:hole|hat|wipe|es)?\b"
+    r"f{1,9}[u*@#v]{1,9}[c*@#]{0,9}k+|\bf\*{1,3}k|\bf\*{2,}ing\b|\bs{1,9}h{1,9}[i*!1]+t|\bb{1,9}[i*!1]+tch|\bass(?:hole|hat|wipe|es)?\b"
     r"|\barse(?:hole)?\b|\bbastard|\bc[u*]nt|\bdick(?:head)?\b|\bprick\b"
     r"|\bcock(?:sucker)?\b|\bwanker|\btwat\b|\bmoron|\bidiot|\bimbecile|\bstupid|\bdumb(?!bell|\s+(?:down"
     r"|baseline|model|classifier|guess))|\bretard|\bloser|\bslut|\bwhore"

@@ -131,6 +131,9 @@ def test_what_looks_like_a_line_of_the_notes_is_not_quoted(text: str) -> None:
         "시발점은 편향이에요",
         "0.001 and then 0.0001",
         "about 1000000 parameters",
+        "mAP@0.5 needs an IoU of 0.5",
+        "precision@k counts the best k",
+        "이름은 회귀지만 분류에 써요",
     ],
 )
 def test_formulas_and_plain_words_are_repeated(text: str) -> None:
