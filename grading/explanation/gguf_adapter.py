@@ -2,10 +2,11 @@
 
 ::
 
-    base.gguf (Q4_1) ──matrices with an adapter: dequantised, B·A·alpha/r added, Q8_0──┐
-                     ──everything else, tokenizer and chat template as they are────────┴─▶ model.gguf
+    base.gguf (Q4_1) ──matrices: dequantised, B·A·alpha/r added, Q8_0──────┐
+                     ──norms, tokenizer and chat template as they are──────┴─▶ model.gguf
 
-The adapter was trained on the dequantised weights of this very file, so nothing is lost but what 8 bits lose.
+The adapter was trained on the dequantised weights of this very file, so nothing is lost but what 8 bits lose. Matrices
+without an adapter are written in 8 bits too: a runtime may round the offsets of Q4_1 once more.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def write_merged_gguf(base: Path, adapter: Path | None, target: Path) -> None:
 
     Raises :class:`GeneratorRefused` for an adapter that is not plain LoRA or has matrices that ``base`` has not.
     """
-    from gguf import GGUFReader, GGUFWriter
+    from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
+    from gguf.quants import quantize
 
     reader = GGUFReader(base)
     deltas = lora_deltas(adapter) if adapter is not None else {}
@@ -45,11 +47,11 @@ def write_merged_gguf(base: Path, adapter: Path | None, target: Path) -> None:
     writer = GGUFWriter(target, arch=_value(reader, "general.architecture"))
     _copy_fields(reader, writer)
     for name, tensor in tensors.items():
-        if name in deltas:
-            data, kind = _merged(tensor, name, deltas[name], reader)
-            writer.add_tensor(str(tensor.name), data, raw_dtype=kind)
-        else:
+        if name not in deltas and tensor.tensor_type in (GGMLQuantizationType.F32, GGMLQuantizationType.Q8_0):
             writer.add_tensor(str(tensor.name), tensor.data, raw_dtype=tensor.tensor_type)
+        else:
+            data = quantize(_weights(tensor, name, deltas.get(name), reader), GGMLQuantizationType.Q8_0)
+            writer.add_tensor(str(tensor.name), data, raw_dtype=GGMLQuantizationType.Q8_0)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -72,20 +74,20 @@ def lora_deltas(adapter: Path) -> Mapping[str, Matrix]:
     }
 
 
-def _merged(tensor: Any, name: str, delta: Matrix, reader: GGUFReader) -> tuple[NDArray[np.uint8], Any]:  # noqa: ANN401 - gguf has no type for it
-    from gguf import GGMLQuantizationType
-    from gguf.quants import dequantize, quantize
+def _weights(tensor: Any, name: str, delta: Matrix | None, reader: GGUFReader) -> Matrix:  # noqa: ANN401 - gguf has no type for it
+    from gguf.quants import dequantize
 
+    weights = dequantize(tensor.data, tensor.tensor_type)
+    if delta is None:
+        return weights
     architecture = _value(reader, "general.architecture")
     if name.endswith("q_proj.weight"):
         delta = llama_order(delta, int(_value(reader, f"{architecture}.attention.head_count")))
     elif name.endswith("k_proj.weight"):
         delta = llama_order(delta, int(_value(reader, f"{architecture}.attention.head_count_kv")))
-    weights = dequantize(tensor.data, tensor.tensor_type)
     if weights.shape != delta.shape:
         raise GeneratorRefused(f"the adapter was made for another model: {name} is {weights.shape}, not {delta.shape}")
-    kind = GGMLQuantizationType.Q8_0
-    return quantize((weights + delta).astype(np.float32), kind), kind
+    return (weights + delta).astype(np.float32)
 
 
 def _copy_fields(reader: GGUFReader, writer: GGUFWriter) -> None:

@@ -23,9 +23,11 @@ from grading.models import BundledModel, package_file
 from grading.unpacking import Progress, built_folder
 
 GGUF_NAME = "model.gguf"
-_FORMAT = "1"
+_FORMAT = "2"
 #: Chats decoded at once, and the longest of either kind, as :mod:`grading.explanation.decoding` has them.
 _BATCH_SIZE, _MAX_NEW_TOKENS, _MAX_PROMPT_TOKENS = 12, 90, 700
+#: Activations in full: rounded to 8 bits they are quicker by a fifth, and one text in twelve more fails the checks.
+_OPTIONS: dict[str, Any] = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
 
 
 class OpenVinoGenerator:
@@ -46,7 +48,8 @@ class OpenVinoGenerator:
         if adapter is not None:
             self._versions["adapter"] = adapter_digest(adapter)
         try:
-            self._pipeline: Any = LLMPipeline(str(model), "CPU", INFERENCE_NUM_THREADS=threads)
+            load: Any = LLMPipeline  # its types know no options
+            self._pipeline = load(str(model), "CPU", INFERENCE_NUM_THREADS=threads, **_OPTIONS)
         except RuntimeError as error:
             raise GeneratorRefused(f"OpenVINO cannot load {model}: {error}") from error
         self._tokenizer: Any = self._pipeline.get_tokenizer()
@@ -115,7 +118,7 @@ def openvino_generator(
 
 
 def merged_file(model: BundledModel, adapter: Path | None, models_path: Path, progress: Progress | None = None) -> Path:
-    """The GGUF file with the adapter added in, written into ``models_path`` the first time (6 s, 120 MB).
+    """The GGUF file with the adapter added in, written into ``models_path`` the first time (6 s, 145 MB).
 
     Raises :class:`GeneratorRefused` for an adapter that does not fit, and the errors of :mod:`grading.unpacking`.
     """

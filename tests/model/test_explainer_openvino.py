@@ -50,8 +50,8 @@ def test_most_texts_on_unseen_questions_pass(unseen: list[ExplainerCase], texts:
         not problems_in(text, case.feedback, case.question, case.answer)
         for case, text in zip(unseen, texts, strict=True)
     ]
-    # 30 of 37 when this was written; 32 by transformers in full precision.
-    assert sum(passed) / len(passed) >= 0.6
+    # 33 of 37 when this was written; 35 by transformers in full precision.
+    assert sum(passed) / len(passed) >= 0.7
 
 
 def test_texts_are_one_line_and_end(texts: list[str]) -> None:

@@ -51,10 +51,8 @@ def test_each_matrix_is_that_of_peft_but_for_eight_bits(merged: Path) -> None:
             kind = name.split(".")[-2]
             assert np.abs(deltas[name]).max() > 0
             wanted = wanted + (llama_order(deltas[name], heads[kind]) if kind in heads else deltas[name])
-            # Q8_0 has 127 steps to each side in every block of 32.
-            assert np.abs(weights - wanted).max() <= np.abs(wanted).max() / 127
-        else:
-            assert np.array_equal(weights, wanted)
+        # Q8_0 has 127 steps to each side in every block of 32; norms are kept as they are.
+        assert np.abs(weights - wanted).max() <= (0 if "norm" in name else np.abs(wanted).max() / 127)
 
 
 def test_tokenizer_and_chat_template_are_kept(merged: Path) -> None:
@@ -66,8 +64,9 @@ def test_tokenizer_and_chat_template_are_kept(merged: Path) -> None:
 
 def test_without_an_adapter_the_weights_stay(tmp_path: Path) -> None:
     write_merged_gguf(BASE, None, tmp_path / "model.gguf")
-    pairs = zip(GGUFReader(BASE).tensors, GGUFReader(tmp_path / "model.gguf").tensors, strict=True)
-    assert all(np.array_equal(one.data, other.data) for one, other in pairs)
+    for one, other in zip(GGUFReader(BASE).tensors, GGUFReader(tmp_path / "model.gguf").tensors, strict=True):
+        before, after = (dequantize(each.data, each.tensor_type) for each in (one, other))
+        assert np.abs(before - after).max() <= np.abs(before).max() / 127
 
 
 def test_the_two_orders_of_rows_undo_each_other() -> None:
