@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
@@ -23,7 +23,7 @@ from psycopg import Connection
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
-from grading.domain import Assessment, KeyPointVerdict, Verdict
+from grading.domain import Assessment, Flag, KeyPointVerdict, Verdict
 from lti_tool.db import Database, fetch_value
 from lti_tool.gradebook import regrade_items
 from lti_tool.gradebook.store import finish_attempt, record_model_grade
@@ -265,7 +265,9 @@ class Course:
         assert isinstance(found, int)
         return found
 
-    def grades(self, person: Person, *, fraction: float = 0.5, confidence: float = 0.9) -> None:
+    def grades(
+        self, person: Person, *, fraction: float = 0.5, confidence: float = 0.9, flags: frozenset[Flag] = frozenset()
+    ) -> None:
         """What a worker does with everything that this person handed in: a grade each, and the attempt is finished."""
         with self.transaction() as connection:
             rows = connection.execute(
@@ -277,7 +279,7 @@ class Course:
             assert rows, "nothing was handed in"
             for submission_id, attempt_id, max_points in rows:
                 points = Decimal(str(fraction)) * max_points
-                assessment = make_assessment(fraction=fraction, confidence=confidence)
+                assessment = replace(make_assessment(fraction=fraction, confidence=confidence), flags=flags)
                 names = dict(
                     connection.execute(
                         "SELECT position, name FROM key_points JOIN submissions USING (question_id)"

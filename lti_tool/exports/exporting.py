@@ -194,6 +194,7 @@ def _nothing(counted: Tally) -> str:
         "in courses that allow no use": counted.course_says_no,
         "of students who did not agree": counted.student_did_not_agree,
         "of erased students": counted.student_was_erased,
+        "in which a student may need a person": counted.student_needs_person,
         "with scores that no instructor confirmed (--all-scores takes them too)": counted.not_confirmed,
     }
     held = ", ".join(f"{count} {words}" for words, count in reasons.items() if count)

@@ -99,6 +99,7 @@ class Tally:
     course_says_no: int
     student_did_not_agree: int
     student_was_erased: int
+    student_needs_person: int
     not_confirmed: int
 
     def left_out(self) -> dict[str, int]:
@@ -120,6 +121,11 @@ _SELECTION: LiteralString = r"""
                 WHEN consents.choice IS NULL AND contexts.has_asked
                     AND (attempts.started_at < contexts.answer_use_at OR attempts.reopened_from IS NOT NULL)
                     THEN 'STUDENT'
+                -- A cry for help is nobody's training data, whoever scored the answer since.
+                WHEN EXISTS (
+                    SELECT 1 FROM grades
+                    WHERE grades.submission_id = submissions.id AND 'needs_person' = ANY(grades.flags)
+                ) THEN 'PERSON'
             END AS held_by,
             latest.source = 'INSTRUCTOR' OR EXISTS (
                 SELECT 1 FROM audit_events
@@ -189,6 +195,7 @@ _TALLY: LiteralString = """
         count(*) FILTER (WHERE held_by = 'COURSE') AS course_says_no,
         count(*) FILTER (WHERE held_by = 'STUDENT') AS student_did_not_agree,
         count(*) FILTER (WHERE held_by = 'ERASED') AS student_was_erased,
+        count(*) FILTER (WHERE held_by = 'PERSON') AS student_needs_person,
         count(*) FILTER (WHERE held_by IS NULL AND NOT (is_confirmed OR is_edited OR %(all_scores)s)) AS not_confirmed
     FROM released
 """

@@ -424,7 +424,13 @@ def test_an_export_tells_what_was_asked_for_and_what_was_left_out(
 ) -> None:
     asked = {"courses": [opened(course)], "since": "2026-09-01", "all_scores": True}
     number = trainer.asks("EXPORT", settings=asked)
-    held = {"course_says_no": 0, "student_did_not_agree": 31, "student_was_erased": 1, "not_confirmed": 0}
+    held = {
+        "course_says_no": 0,
+        "student_did_not_agree": 31,
+        "student_was_erased": 1,
+        "student_needs_person": 0,
+        "not_confirmed": 0,
+    }
     result = {"counts": {"examples": 20, "questions": 10}, "scrubbed": {}, "left_out": held}
     ended(trainer, number, result=result, dataset_digest=dataset)
     page = admin.opens(f"/trainings/{number}")

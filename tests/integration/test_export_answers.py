@@ -14,6 +14,7 @@ import pytest
 
 from finetune.dataset import Dataset, read_dataset
 from finetune.errors import DatasetFolderTaken, DatasetUnwritable
+from grading.domain import Flag
 from lti_tool.exports import exporting
 from lti_tool.exports.consent import AnswerUse, Choice, record_choice, set_course_use
 from lti_tool.exports.errors import CourseUnclear, NothingToExport, QuizUnknown
@@ -65,14 +66,18 @@ def number_of(course: Course, sub: str) -> int:
 
 
 def answers(
-    course: Course, text: str = "Units are switched off.", sub: str = "ada-lovelace", **launch: object
+    course: Course,
+    text: str = "Units are switched off.",
+    sub: str = "ada-lovelace",
+    flags: frozenset[Flag] = frozenset(),
+    **launch: object,
 ) -> Person:
     """A student hands in an answer, and the model scores it."""
     person = course.learner(sub, **launch)
     page = person.post("attempts", {"csrf_token": person.token()})
     name = str(page.soup.select("textarea")[0]["name"])
     page.submit("#answers-form", {name: text, "then": "hand-in"}).submit("#hand-in-form")
-    course.grades(person, fraction=0.5)
+    course.grades(person, fraction=0.5, flags=flags)
     return person
 
 
@@ -247,6 +252,18 @@ def test_an_explanation_that_an_instructor_edited_is_exported_as_theirs(open_cou
     changes(open_course, "UPDATE quizzes SET explanations_shown = 'AFTER_APPROVAL'")
     with pytest.raises(NothingToExport):
         export(open_course, tmp_path / "hidden", Filters())
+
+
+def test_a_cry_for_help_is_nobodys_training_data(open_course: Course, tmp_path: Path) -> None:
+    """Whoever scored it since."""
+    answers(open_course)
+    answers(open_course, "I cannot go on.", "carl-gauss", flags=frozenset({Flag.NEEDS_PERSON}))
+    gives(open_course, 3, sub="carl-gauss")
+    (example,) = exported(open_course, tmp_path / "out", Filters(all_scores=True)).examples
+    assert example.answer == "Units are switched off."
+    with open_course.database.across_tenants() as connection:
+        counted = tally(connection, Filters(all_scores=True))
+    assert (counted.exported, counted.student_needs_person) == (1, 1)
 
 
 def test_a_models_score_of_an_approved_attempt_is_confirmed(open_course: Course, tmp_path: Path) -> None:

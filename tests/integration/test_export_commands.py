@@ -86,7 +86,7 @@ def test_an_export_speaks_json_and_nothing_else(open_course: Course, run, tmp_pa
     assert facts["digest"] == read_dataset(tmp_path / "out").digest
     assert facts["counts"]["examples"] == 2
     assert facts["left_out"] == dict.fromkeys(
-        ("course_says_no", "student_did_not_agree", "student_was_erased", "not_confirmed"), 0
+        ("course_says_no", "student_did_not_agree", "student_was_erased", "student_needs_person", "not_confirmed"), 0
     )
 
 
