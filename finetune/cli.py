@@ -21,6 +21,7 @@ from finetune.errors import FinetuneError
 from finetune.grader_command import (
     printed,
     printed_sweep,
+    remembers,
     train_head_grader,
     train_reading_grader,
     train_swept_graders,
@@ -311,9 +312,8 @@ def grader(
             "lora_layers": lora_layers,
             "seed": seed,
         }
-        # A model remembers what its head was fitted on.
-        is_remembered = mode == "head" and start is not None and bool(files)
-        bank = "none" if is_remembered or not has_bank else "samples" if mode == "head" else "all"
+        is_known = mode == "head" and bool(files) and remembers(start)
+        bank = "none" if is_known or not has_bank else "samples" if mode == "head" else "all"
         data = training_data(files, without, bank=bank, has_test=part == "all")
         if mode == "head" and start is None:
             metrics = train_head_grader(data, name, settings.models_path, output, seed, tell)

@@ -66,6 +66,14 @@ def training_data(
     )
 
 
+def remembers(start: str | None) -> bool:
+    """Whether the model to go on from has kept what its head was fitted on, so that no bank need be read again."""
+    from finetune.remembered_rows import REMEMBERED
+
+    folder = _folder_of(start)
+    return folder is not None and (folder / REMEMBERED).is_file()
+
+
 def train_reading_grader(
     data: TrainingData,
     model: str,
@@ -85,9 +93,8 @@ def train_reading_grader(
     from finetune.reader_batches import ReaderTraining, suited
     from finetune.reader_training import train_reader
     from grading.models import encoder_folder
-    from grading.reading_model import DEFAULT_MODEL
 
-    began = None if start is None else DEFAULT_MODEL if start == DEFAULT else Path(start)
+    began = _folder_of(start)
     given = {name: value for name, value in settings.items() if value is not None}
     if settings["mode"] == "full":
         return _train_full(data, model, models_path, output, given, seeds, tell)
@@ -104,6 +111,13 @@ def train_reading_grader(
         progress=tell,
     )
     return _with_seeds(train, output, training, seeds)
+
+
+def _folder_of(start: str | None) -> Path | None:
+    """Of the model that the option names: a folder, or the one that the tool ships."""
+    from grading.reading_model import DEFAULT_MODEL
+
+    return None if start is None else DEFAULT_MODEL if start == DEFAULT else Path(start)
 
 
 def _train_full(

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from finetune.cli import train
 from finetune.dataset import read_dataset
+from finetune.grader_command import remembers
 from finetune.reader_batches import FINE_TUNING
 from grading.reading_model import DEFAULT_MODEL, load_reading_model
 from tests.finetune.dataset_data import make_example, make_question, write
@@ -78,6 +79,12 @@ def test_a_head_alone_goes_on_from_a_run_without_the_banks(
     assert (manifest["run"]["training"]["mode"], manifest["run"]["training"]["epochs"]) == ("head", 0)
     assert json.loads(result.stdout)["head"]["all"]["count"] == 16
     assert load_reading_model(tmp_path / "again").encoder_name == str(tiny_encoder_folder)
+
+
+def test_a_model_that_forgot_is_told_from_one_that_remembers(tmp_path: Path) -> None:
+    assert remembers("default")
+    assert not remembers(None)
+    assert not remembers(str(tmp_path))
 
 
 def test_a_run_names_the_dataset_that_it_was_trained_on(tiny_encoder_folder: Path, tmp_path: Path) -> None:
