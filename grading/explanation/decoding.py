@@ -5,15 +5,12 @@ Imports torch: only what loads a model imports this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-#: Chats decoded at once: 12 fit a class's burst and keep the key-value cache of a small model under 200 MB.
-BATCH_SIZE = 12
-MAX_NEW_TOKENS = 90
-MAX_PROMPT_TOKENS = 700
+from grading.explanation.batching import BATCH_SIZE, MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, batches, first_line
 
 Chat = list[dict[str, str]]
 # transformers types its models and tokenizers as Any.
@@ -35,7 +32,7 @@ def replies_to(
     """
     prompts = [chat_tokens(tokenizer, chat)[-MAX_PROMPT_TOKENS:] for chat in chats]
     replies = [""] * len(prompts)
-    for rows in _batches(prompts, batch_size):
+    for rows in batches(prompts, batch_size):
         texts = _decoded(model, tokenizer, [prompts[row] for row in rows], max_new_tokens)
         for row, text in zip(rows, texts, strict=True):
             replies[row] = text
@@ -61,12 +58,6 @@ def end_tokens(tokenizer: Tokenizer) -> list[int]:
     return [tokenizer.eos_token_id, *(line if len(line) == 1 else [])]
 
 
-def _batches(prompts: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
-    by_length = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-    for start in range(0, len(by_length), size):
-        yield by_length[start : start + size]
-
-
 def _decoded(model: Model, tokenizer: Tokenizer, prompts: list[list[int]], max_new_tokens: int) -> list[str]:
     width = max(len(prompt) for prompt in prompts)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
@@ -85,4 +76,4 @@ def _decoded(model: Model, tokenizer: Tokenizer, prompts: list[list[int]], max_n
             pad_token_id=pad,
         )
     texts = tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)
-    return [text.strip().split("\n")[0].strip() for text in texts]
+    return [first_line(text) for text in texts]

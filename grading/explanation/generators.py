@@ -40,27 +40,18 @@ class Generator(Protocol):
         ...
 
 
-class LocalGenerator:
-    """A causal language model with a chat template, in this process, with or without a LoRA adapter.
+class AdaptedGenerator:
+    """What a language model with or without an adapter writes, and what its texts depend on.
 
-    Loading takes seconds and, for the bundled model, about 0.7 GB: one a process. ``languages`` defaults to what the
-    adapter's ``explainer.json`` says. Raises :class:`GeneratorRefused` for a folder that holds no such model.
+    ``languages`` defaults to what the adapter's ``explainer.json`` says.
     """
 
-    def __init__(
-        self,
-        model_folder: Path | str,
-        adapter_folder: Path | str | None = None,
-        *,
-        languages: frozenset[str] | None = None,
-        name: str = "",
-    ) -> None:
-        self._model, self._tokenizer = _loaded(Path(model_folder), Path(adapter_folder) if adapter_folder else None)
-        described = adapter_facts(Path(adapter_folder)) if adapter_folder else {}
-        self._languages = languages or frozenset(described.get("languages", ALL_LANGUAGES))
-        self._versions = {"explainer": name or Path(model_folder).name, "prompt": PROMPT_VERSION}
+    def __init__(self, name: str, adapter_folder: Path | None, languages: frozenset[str] | None) -> None:
+        facts = adapter_facts(adapter_folder) if adapter_folder else {}
+        self._languages = languages or frozenset(facts.get("languages", ALL_LANGUAGES))
+        self._versions = {"explainer": name, "prompt": PROMPT_VERSION}
         if adapter_folder:
-            self._versions["adapter"] = adapter_digest(Path(adapter_folder))
+            self._versions["adapter"] = adapter_digest(adapter_folder)
 
     @property
     def languages(self) -> frozenset[str]:
@@ -71,6 +62,26 @@ class LocalGenerator:
     def versions(self) -> Mapping[str, str]:
         """Names of everything its texts depend on."""
         return self._versions
+
+
+class LocalGenerator(AdaptedGenerator):
+    """A causal language model with a chat template, in this process, with or without a LoRA adapter.
+
+    Loading takes seconds and, for the bundled model, about 0.7 GB: one a process. Raises :class:`GeneratorRefused` for
+    a folder that holds no such model.
+    """
+
+    def __init__(
+        self,
+        model_folder: Path | str,
+        adapter_folder: Path | str | None = None,
+        *,
+        languages: frozenset[str] | None = None,
+        name: str = "",
+    ) -> None:
+        adapter = Path(adapter_folder) if adapter_folder else None
+        self._model, self._tokenizer = _loaded(Path(model_folder), adapter)
+        super().__init__(name or Path(model_folder).name, adapter, languages)
 
     def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
         """Greedy decoding, up to 12 at a time: the same feedback gives the same text."""

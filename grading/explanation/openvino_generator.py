@@ -7,30 +7,29 @@ GenAI is an extra (``pip install 'mlquiz[openvino]'``).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from grading.explanation.batching import MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, batches, first_line
 from grading.explanation.errors import GeneratorRefused
 from grading.explanation.feedback import Feedback
-from grading.explanation.generators import ALL_LANGUAGES, adapter_digest, adapter_facts
+from grading.explanation.generators import AdaptedGenerator, adapter_digest
 from grading.explanation.gguf_adapter import write_merged_gguf
-from grading.explanation.prompt import PROMPT_VERSION, short_chat
+from grading.explanation.prompt import short_chat
 from grading.models import BundledModel, package_file
 from grading.unpacking import Progress, built_folder
 
 GGUF_NAME = "model.gguf"
 _FORMAT = "2"
-#: Chats decoded at once, and the longest of either kind, as :mod:`grading.explanation.decoding` has them.
-_BATCH_SIZE, _MAX_NEW_TOKENS, _MAX_PROMPT_TOKENS = 12, 90, 700
 #: Activations in full: rounded to 8 bits they are quicker by a fifth, and one text in twelve more fails the checks.
 _OPTIONS: dict[str, Any] = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
 
 
-class OpenVinoGenerator:
+class OpenVinoGenerator(AdaptedGenerator):
     """One loaded pipeline (a few seconds, 0.5 GB) with ``threads`` cores; what it writes is the same each time.
 
     Which chats are decoded together may change a word: :meth:`rewrite` sorts them by length.
@@ -42,11 +41,7 @@ class OpenVinoGenerator:
         """``model`` is a GGUF file with the adapter added in; ``adapter`` names its languages and digest."""
         from openvino_genai import GenerationConfig, LLMPipeline
 
-        facts = adapter_facts(adapter) if adapter is not None else {}
-        self._languages = languages or frozenset(facts.get("languages", ALL_LANGUAGES))
-        self._versions = {"explainer": f"{name} by openvino", "prompt": PROMPT_VERSION}
-        if adapter is not None:
-            self._versions["adapter"] = adapter_digest(adapter)
+        super().__init__(f"{name} by openvino", adapter, languages)
         try:
             load: Any = LLMPipeline  # its types know no options
             self._pipeline = load(str(model), "CPU", INFERENCE_NUM_THREADS=threads, **_OPTIONS)
@@ -54,40 +49,28 @@ class OpenVinoGenerator:
             raise GeneratorRefused(f"OpenVINO cannot load {model}: {error}") from error
         self._tokenizer: Any = self._pipeline.get_tokenizer()
         self._settings: Any = GenerationConfig()
-        self._settings.max_new_tokens = _MAX_NEW_TOKENS
+        self._settings.max_new_tokens = MAX_NEW_TOKENS
         self._settings.do_sample = False
         self._settings.stop_token_ids = {self._tokenizer.get_eos_token_id(), *self._line_end()}
-
-    @property
-    def languages(self) -> frozenset[str]:
-        """ISO 639-1 codes of what it can write."""
-        return self._languages
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """Names of everything its texts depend on."""
-        return self._versions
 
     def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
         """Greedy decoding, up to 12 at a time: the same feedbacks give the same texts."""
         prompts = [self._prompt(feedback) for feedback in feedbacks]
         texts = [""] * len(prompts)
-        by_length = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-        for begin in range(0, len(by_length), _BATCH_SIZE):
-            rows = by_length[begin : begin + _BATCH_SIZE]
+        for rows in batches(prompts):
             encoded = self._tokenizer.encode([prompts[row] for row in rows], add_special_tokens=False)
             replies = self._tokenizer.decode(self._pipeline.generate(encoded, self._settings).tokens)
             for row, reply in zip(rows, replies, strict=True):
-                texts[row] = reply.strip().split("\n")[0].strip()
+                texts[row] = first_line(reply)
         return texts
 
     def _prompt(self, feedback: Feedback) -> str:
         text: str = self._tokenizer.apply_chat_template(short_chat(feedback), add_generation_prompt=True)
         encoded = self._tokenizer.encode(text, add_special_tokens=False).input_ids.data[0]
-        if len(encoded) <= _MAX_PROMPT_TOKENS:
+        if len(encoded) <= MAX_PROMPT_TOKENS:
             return text
         # The end of the notes counts, and where the reply begins.
-        [end] = self._tokenizer.decode([encoded[-_MAX_PROMPT_TOKENS:].tolist()], skip_special_tokens=False)
+        [end] = self._tokenizer.decode([encoded[-MAX_PROMPT_TOKENS:].tolist()], skip_special_tokens=False)
         return end
 
     def _line_end(self) -> list[int]:
