@@ -35,6 +35,8 @@ def check_training(form: Mapping[str, str], kind: TrainedKind) -> Checked:
         fields.choice("mode", MODES)
         fields.choice("start", STARTS)
         fields.settings["has_bank"] = form.get("has_bank") == "yes"
+        if fields.settings.get("mode") == "head" and "epochs" in fields.settings:
+            fields.faults["epochs"] = _("The last step alone takes no passes: leave this empty.")
     else:
         fields.number("rank", most=256)
     return fields.checked()

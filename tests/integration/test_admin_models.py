@@ -107,6 +107,15 @@ def ended(trainer: Trainer, number: int, status: str = "FINISHED", **values: Any
 GRADER = {"mode": "reader", "start": "default", "seed": "1", "epochs": ""}
 
 
+def test_the_last_step_alone_takes_no_passes(admin: Admin, database: Database, dataset: str) -> None:
+    page = admin.sends("/trainings/new/grader", 422, **{**GRADER, "mode": "head", "epochs": "3"}, dataset=dataset)
+    assert "takes no passes" in page.text
+    assert runs(database, "GRADER") == []
+    admin.sends("/trainings/new/grader", **{**GRADER, "mode": "head"}, dataset=dataset)
+    [run] = runs(database, "GRADER")
+    assert run.settings == {"mode": "head", "start": "default", "seed": 1, "has_bank": False}
+
+
 def test_a_training_is_asked_for_with_what_was_chosen(admin: Admin, database: Database, dataset: str) -> None:
     admin.opens(f"/trainings/new/grader?dataset={dataset}")
     assert "spring (20 answers" in admin.text
