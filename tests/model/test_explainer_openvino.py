@@ -50,7 +50,7 @@ def test_most_texts_on_unseen_questions_pass(unseen: list[ExplainerCase], texts:
         not problems_in(text, case.feedback, case.question, case.answer)
         for case, text in zip(unseen, texts, strict=True)
     ]
-    # 33 of 37 when this was written; 35 by transformers in full precision.
+    # 31 of 37 when this was written; 35 by transformers in full precision.
     assert sum(passed) / len(passed) >= 0.7
 
 
@@ -60,7 +60,9 @@ def test_texts_are_one_line_and_end(texts: list[str]) -> None:
 
 def test_the_same_feedback_gives_the_same_text(generator: OpenVinoGenerator, unseen: list[ExplainerCase]) -> None:
     feedbacks = [case.feedback for case in unseen[:14]]
-    assert generator.rewrite(feedbacks) == generator.rewrite(feedbacks)
+    texts = generator.rewrite(feedbacks)
+    assert generator.rewrite(feedbacks) == texts
+    assert [generator.rewrite([feedback])[0] for feedback in feedbacks] == texts
 
 
 def test_notes_that_are_too_long_are_cut_at_their_begin(generator: OpenVinoGenerator) -> None:
