@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from grading.domain import KeyPoint, Question
 from grading.errors import QuestionUnusable
+from grading.naming import topic_of
 from grading.text import Part, clause_parts, clean, language_of, sentences
 
 _MAX_WINDOWS = 160
@@ -25,7 +26,9 @@ _LONG_KOREAN_SENTENCE, _KOREAN_CLAUSE = 100, 20
 def key_points_of(question: Question) -> tuple[KeyPoint, ...]:
     """The question's key points with cleaned texts, or the sentences of its first model answer with equal weight.
 
-    Raises :class:`QuestionUnusable` when there is neither, or when no mean can be taken with the weights.
+    Such a sentence is named by what it is about, where the question says that too (:mod:`grading.naming`), and has an
+    empty name otherwise. Raises :class:`QuestionUnusable` when there is neither, or when no mean can be taken with the
+    weights.
     """
     if question.key_points:
         _require_weights(question.key_points)
@@ -37,8 +40,10 @@ def key_points_of(question: Question) -> tuple[KeyPoint, ...]:
         )
     if len(parts) > _MAX_DERIVED:
         parts = [*parts[: _MAX_DERIVED - 1], " ".join(parts[_MAX_DERIVED - 1 :])]
-    name = "{}번째 부분" if language_of(parts[0]) == "ko" else "part {}"
-    return tuple(KeyPoint(position=n, name=name.format(n + 1), text=text) for n, text in enumerate(parts))
+    names = [topic_of(text, question.prompt) for text in parts]
+    # Two points of one name could not be told apart.
+    names = [name if names.index(name) == place else "" for place, name in enumerate(names)]
+    return tuple(KeyPoint(position=n, name=names[n], text=text) for n, text in enumerate(parts))
 
 
 def _require_weights(points: Sequence[KeyPoint]) -> None:

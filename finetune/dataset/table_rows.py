@@ -151,7 +151,9 @@ def _key_points(model_answers: tuple[str, ...], language: str) -> tuple[DatasetK
     except QuestionUnusable:
         return ()
     return tuple(
-        DatasetKeyPoint(position=point.position, name=point.name, text=point.text, weight=point.weight)
+        DatasetKeyPoint(
+            position=point.position, name=f"part {point.position + 1}", text=point.text, weight=point.weight
+        )
         for point in points
     )
 

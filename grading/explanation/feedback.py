@@ -62,8 +62,19 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unnamed:
+    """What is known of points without a name, for one verdict: sentences of a model answer about this and that."""
+
+    verdict: Verdict
+    quote: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
     """Everything an explanation may say about one answer.
+
+    ``unnamed`` has one entry for each verdict that points without a name got. ``is_by_topic``: the points are sentences
+    of a model answer, named by what they are about; then nothing counts as missing, only as partial.
 
     ``gate`` is set when a fixed text serves (``NEEDS_PERSON`` before all others); then the points are empty except for
     ``focus``, the name of the point that ``step`` is about (``None``: the whole answer). ``variant`` chooses among
@@ -76,6 +87,8 @@ class Feedback:
     partial: tuple[Point, ...] = ()
     missing: tuple[Point, ...] = ()
     contradicted: tuple[Point, ...] = ()
+    unnamed: tuple[Unnamed, ...] = ()
+    is_by_topic: bool = False
     gate: Flag | None = None
     step: Step = Step.EXTEND
     focus: str | None = None
@@ -84,7 +97,21 @@ class Feedback:
     @property
     def is_complete(self) -> bool:
         """Whether every key point is covered."""
-        return not (self.gate or self.partial or self.missing or self.contradicted)
+        is_named_complete = not (self.partial or self.missing or self.contradicted)
+        return self.gate is None and is_named_complete and all(e.verdict is Verdict.COVERED for e in self.unnamed)
+
+    def find_points(self, verdict: Verdict) -> tuple[Point, ...]:
+        """The named points with this verdict."""
+        return {
+            Verdict.COVERED: self.covered,
+            Verdict.PARTIAL: self.partial,
+            Verdict.MISSING: self.missing,
+            Verdict.CONTRADICTED: self.contradicted,
+        }[verdict]
+
+    def find_unnamed(self, verdict: Verdict) -> Unnamed | None:
+        """What points without a name got this verdict."""
+        return next((each for each in self.unnamed if each.verdict is verdict), None)
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -105,7 +132,7 @@ def feedback_from(question: Question, answer: str, assessment: Assessment) -> Fe
         # In the language in which it was said; nothing of the quiz beside it.
         return Feedback(language=_spoken(answer, language), band=_band(assessment.fraction), gate=Flag.NEEDS_PERSON)
     gate = _gate(assessment)
-    step, focus = _next_step(question, assessment, language)
+    step, focus = _next_step(question, assessment)
     told = Feedback(
         language=language,
         band=_band(assessment.fraction),
@@ -123,16 +150,47 @@ def _spoken(answer: str, otherwise: Language) -> Language:
 
 
 def _with_points(told: Feedback, question: Question, assessment: Assessment) -> Feedback:
-    points = {verdict: _points(question, assessment, verdict, told.language) for verdict in Verdict}
+    points = {verdict: _points(question, assessment, verdict) for verdict in Verdict}
     doubted = {point.quote for point in points[Verdict.CONTRADICTED]}
+    # Words that are mixed up are not praised for another point in the same breath.
+    points[Verdict.COVERED] = [replace(p, quote=None) if p.quote in doubted else p for p in points[Verdict.COVERED]]
+    if not question.key_points:
+        told = _by_topic(told, points, assessment.fraction)
+    named = {verdict: tuple(point for point in points[verdict] if point.name) for verdict in Verdict}
     return replace(
         told,
-        # Words that are mixed up are not praised for another point in the same breath.
-        covered=tuple(replace(p, quote=None) if p.quote in doubted else p for p in points[Verdict.COVERED]),
-        partial=points[Verdict.PARTIAL],
-        missing=points[Verdict.MISSING],
-        contradicted=points[Verdict.CONTRADICTED],
+        covered=named[Verdict.COVERED],
+        partial=named[Verdict.PARTIAL],
+        missing=named[Verdict.MISSING],
+        contradicted=named[Verdict.CONTRADICTED],
+        unnamed=tuple(
+            Unnamed(verdict=verdict, quote=point.quote)
+            for verdict in Verdict
+            for point in points[verdict]
+            if not point.name
+        ),
     )
+
+
+def _by_topic(told: Feedback, points: dict[Verdict, list[Point]], fraction: float) -> Feedback:
+    """Sentences of a model answer are no key points: what is said of them follows the score too.
+
+    A model answer often says more than is asked, so nobody gets nearly all points and reads of what is missing; and
+    where all its sentences seem covered and the score is lower, there is more to say.
+    """
+    lacking = _merged(points[Verdict.PARTIAL], points[Verdict.MISSING])
+    # The answer may well speak of a topic: what it lacks there is more.
+    points |= {Verdict.PARTIAL: lacking, Verdict.MISSING: []}
+    told = replace(told, is_by_topic=True)
+    if points[Verdict.CONTRADICTED]:
+        return told
+    if told.band is Band.FULL:
+        points[Verdict.PARTIAL] = []
+        return replace(told, step=Step.EXTEND, focus=None)
+    if not lacking and fraction < _COMPLETE_BY_TOPIC:
+        points[Verdict.PARTIAL] = [Point(position=len(points[Verdict.COVERED]), name="")]
+        return replace(told, step=Step.SHARPEN, focus=None)
+    return told
 
 
 def _gate(assessment: Assessment) -> Flag | None:
@@ -151,26 +209,34 @@ def _band(fraction: float) -> Band:
     return Band.NONE
 
 
-def _points(question: Question, assessment: Assessment, verdict: Verdict, language: Language) -> tuple[Point, ...]:
-    """The points with one verdict; points of one name are told as one."""
+def _points(question: Question, assessment: Assessment, verdict: Verdict) -> list[Point]:
+    """The points with one verdict; points of one name are told as one, and so are those without any."""
     found: dict[str, Point] = {}
     for judged in sorted(assessment.verdicts, key=lambda each: each.position):
         if judged.verdict is verdict:
             key_point = _key_point(question, judged)
-            name = _name(key_point, language)
+            name = _name(key_point)
             quote = (
                 None if verdict is Verdict.MISSING else quotation(judged.evidence, key_point.text if key_point else "")
             )
             found.setdefault(name, Point(position=judged.position, name=name, quote=quote))
-    return tuple(found.values())
+    return [*found.values()]
 
 
-def _next_step(question: Question, assessment: Assessment, language: Language) -> tuple[Step, str | None]:
+def _merged(*several: Sequence[Point]) -> list[Point]:
+    """Points in the order of the question, one of each name."""
+    found: dict[str, Point] = {}
+    for point in sorted((point for points in several for point in points), key=lambda each: each.position):
+        found.setdefault(point.name, point)
+    return [*found.values()]
+
+
+def _next_step(question: Question, assessment: Assessment) -> tuple[Step, str | None]:
     for verdict, step in _STEPS:
         judged = [each for each in assessment.verdicts if each.verdict is verdict]
         if judged:
             heaviest = min(judged, key=lambda each: (-_weight(question, each), each.position))
-            return step, _name(_key_point(question, heaviest), language)
+            return step, _name(_key_point(question, heaviest)) or None
     return Step.EXTEND, None
 
 
@@ -183,10 +249,9 @@ def _key_point(question: Question, judged: KeyPointVerdict) -> KeyPoint | None:
     return next((point for point in key_points_of(question) if point.position == judged.position), None)
 
 
-def _name(key_point: KeyPoint | None, language: Language) -> str:
-    """The point's name in one line without full stop, or a word for a point that nobody named."""
-    name = plain(key_point.name).rstrip(".。!?:;, ") if key_point else ""
-    return name or _UNNAMED[language]
+def _name(key_point: KeyPoint | None) -> str:
+    """The point's name in one line without full stop; empty for a point that nobody named."""
+    return plain(key_point.name).rstrip(".。!?:;, ") if key_point else ""
 
 
 def _variant(question: Question, answer: str) -> int:
@@ -194,6 +259,8 @@ def _variant(question: Question, answer: str) -> int:
     return int.from_bytes(digest.digest())
 
 
+#: Set by reading texts on graded answers: from here on "nothing is missing" was true.
+_COMPLETE_BY_TOPIC = 0.8
 _ALWAYS_GATE = frozenset({Flag.BLANK, Flag.MODEL_ANSWER_PASTED})
 
 _STEPS = (
@@ -201,5 +268,3 @@ _STEPS = (
     (Verdict.MISSING, Step.ADD),
     (Verdict.PARTIAL, Step.SHARPEN),
 )
-
-_UNNAMED: dict[Language, str] = {"en": "the other parts of the question", "ko": "질문의 나머지 부분"}

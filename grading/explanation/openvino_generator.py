@@ -26,7 +26,7 @@ from grading.unpacking import Progress, built_folder
 GGUF_NAME = "model.gguf"
 _FORMAT = "2"
 #: Activations in full: rounded to 8 bits they are quicker by a fifth, and one text in twelve more fails the checks.
-#: In float32 on processors with bfloat16 too: then a text does not depend on the machine or on its neighbours in a batch.
+#: In float32 on processors with bfloat16 too: a text then depends neither on the machine nor on the rest of its batch.
 _OPTIONS: dict[str, Any] = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "INFERENCE_PRECISION_HINT": "f32"}
 #: A text copies much of its notes: after two tokens that stand there, the next three are guessed from them and checked
 #: in one pass (prompt lookup decoding, Saxena 2023). A third quicker; four guesses at once are slower again.

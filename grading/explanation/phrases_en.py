@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grading.domain import Flag
+from grading.domain import Flag, Verdict
 from grading.explanation.feedback import Band, Step
 
 COMPLETE = (
@@ -20,19 +20,59 @@ OPENING: dict[Band, tuple[str, ...]] = {
     Band.NONE: ("This is not there yet, but it is worth another try.", "Not there yet, so let us take it in parts."),
 }
 WELL_PUT = (" “{quote}” is well put.", " I like how you say “{quote}”.", " “{quote}” gets to the point.")
-PRAISE = ("You are right about {names}.", "Well explained: {names}.", "Right so far: {names}.")
-PRAISE_QUOTED = (
-    "You are right about {names}: “{quote}”.",
-    "Your words “{quote}” show that you understand {names}.",
-    "Right so far: {names}. “{quote}” is well put.",
-)
-PARTIAL = ("A little vague so far: {names}.", "You only touch on this: {names}.")
-MISSING = ("Still missing: {names}.", "What your answer leaves out: {names}.", "Not in your answer yet: {names}.")
-MIXED_UP = ("Something is mixed up here: {names}.", "Please look again at this: {names}.")
-MIXED_UP_QUOTED = (
-    "Something is mixed up here: {names} (you write “{quote}”).",
-    "Please look again at this: {names}. You write “{quote}”, and that does not fit.",
-)
+TOLD: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: (
+        "You are right about {names}.",
+        "Well explained: {names}.",
+        "Right so far: {names}.",
+    ),
+    Verdict.CONTRADICTED: (
+        "Something is mixed up here: {names}.",
+        "Please look again at this: {names}.",
+    ),
+    Verdict.PARTIAL: (
+        "A little vague so far: {names}.",
+        "You only touch on this: {names}.",
+    ),
+    Verdict.MISSING: (
+        "Still missing: {names}.",
+        "What your answer leaves out: {names}.",
+        "Not in your answer yet: {names}.",
+    ),
+}
+TOLD_QUOTED: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: (
+        "You are right about {names}: “{quote}”.",
+        "Your words “{quote}” show that you understand {names}.",
+        "Right so far: {names}. “{quote}” is well put.",
+    ),
+    Verdict.CONTRADICTED: (
+        "Something is mixed up here: {names} (you write “{quote}”).",
+        "Please look again at this: {names}. You write “{quote}”, and that does not fit.",
+    ),
+}
+# Of topics: true too where the answer speaks of them and lacks what there is to say.
+TOPIC: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: ("It is good that you write about {names}.", "You have something on {names}."),
+    Verdict.PARTIAL: ("More is needed on this: {names}.", "There is more to say on this: {names}."),
+}
+TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: (
+        "It is good that you write about {names}: “{quote}”.",
+        "You have something on {names}: “{quote}”.",
+    ),
+}
+# Of points without a name: what the answer has of them, without saying which they are.
+REST = "another part of the question"
+UNNAMED: dict[Verdict, tuple[str, ...]] = {
+    Verdict.CONTRADICTED: ("Something in it is mixed up.", "Part of it does not fit, so look at it again."),
+    Verdict.PARTIAL: ("There is more to say than this.", "It could say more, or say it more exactly."),
+    Verdict.MISSING: ("A part of the question is still to be answered.",),
+}
+UNNAMED_QUOTED: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: ("“{quote}” is good to have.", "It is good that you say “{quote}”."),
+    Verdict.CONTRADICTED: ("Please look again at this: “{quote}”.", "You write “{quote}”, and that does not fit."),
+}
 NEXT: dict[Step, tuple[str, ...]] = {
     Step.FIX: (
         "Look it up once more, then write that part again in your own words.",
@@ -50,6 +90,18 @@ NEXT: dict[Step, tuple[str, ...]] = {
         "If you like, add a small example of your own.",
         "As a next step, try to explain it to somebody with an example.",
         "Keep it up.",
+    ),
+}
+# Where what is lacking has no name.
+NEXT_UNNAMED: dict[Step, tuple[str, ...]] = {
+    Step.FIX: ("Compare it with your notes and put it right first.",),
+    Step.ADD: (
+        "Read the question once more and add a sentence on what you have not answered yet.",
+        "Look at the question again: what else does it ask for?",
+    ),
+    Step.SHARPEN: (
+        "Read your answer once more and say its vaguest sentence again.",
+        "One more exact sentence would help.",
     ),
 }
 NEXT_FOCUS: dict[Step, tuple[str, ...]] = {

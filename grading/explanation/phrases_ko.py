@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grading.domain import Flag
+from grading.domain import Flag, Verdict
 from grading.explanation.feedback import Band, Step
 
 COMPLETE = (
@@ -20,19 +20,59 @@ OPENING: dict[Band, tuple[str, ...]] = {
     Band.NONE: ("아직은 답이 되지 않았지만 다시 해 볼 만해요.", "아직은 부족하지만 하나씩 채워 봐요."),
 }
 WELL_PUT = (" “{quote}” 부분이 특히 좋아요.", " “{quote}” 부분에서 잘 이해한 게 보여요.")
-PRAISE = ("{names_obj} 잘 설명했어요.", "{names_topic} 맞게 썼어요.", "{names_topic} 정확해요.")
-PRAISE_QUOTED = (
-    "{names_obj} 잘 설명했어요. 특히 “{quote}” 부분이 좋아요.",
-    "{names_topic} 맞게 썼어요. “{quote}” 부분이 좋아요.",
-    "{names_topic} 정확해요. “{quote}” 부분에 잘 드러나요.",
-)
-PARTIAL = ("{names_topic} 방향은 맞지만 조금 더 정확한 설명이 필요해요.", "{names_topic} 아직 조금 모호해요.")
-MISSING = ("아직 빠진 것: {names}.", "{names_subject} 아직 빠져 있어요.", "{names_topic} 아직 답에 없어요.")
-MIXED_UP = ("{names_topic} 다시 확인해 보세요.", "{names_topic} 내용이 조금 뒤섞였어요.")
-MIXED_UP_QUOTED = (
-    "{names_topic} 다시 확인해 보세요. “{quote}” 부분이 헷갈린 것 같아요.",
-    "{names_topic} 내용이 조금 뒤섞였어요. “{quote}” 부분을 다시 보세요.",
-)
+TOLD: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: (
+        "{names_obj} 잘 설명했어요.",
+        "{names_topic} 맞게 썼어요.",
+        "{names_topic} 정확해요.",
+    ),
+    Verdict.CONTRADICTED: (
+        "{names_topic} 다시 확인해 보세요.",
+        "{names_topic} 내용이 조금 뒤섞였어요.",
+    ),
+    Verdict.PARTIAL: (
+        "{names_topic} 방향은 맞지만 조금 더 정확한 설명이 필요해요.",
+        "{names_topic} 아직 조금 모호해요.",
+    ),
+    Verdict.MISSING: (
+        "아직 빠진 것: {names}.",
+        "{names_subject} 아직 빠져 있어요.",
+        "{names_topic} 아직 답에 없어요.",
+    ),
+}
+TOLD_QUOTED: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: (
+        "{names_obj} 잘 설명했어요. 특히 “{quote}” 부분이 좋아요.",
+        "{names_topic} 맞게 썼어요. “{quote}” 부분이 좋아요.",
+        "{names_topic} 정확해요. “{quote}” 부분에 잘 드러나요.",
+    ),
+    Verdict.CONTRADICTED: (
+        "{names_topic} 다시 확인해 보세요. “{quote}” 부분이 헷갈린 것 같아요.",
+        "{names_topic} 내용이 조금 뒤섞였어요. “{quote}” 부분을 다시 보세요.",
+    ),
+}
+# Of topics: true too where the answer speaks of them and lacks what there is to say.
+TOPIC: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: ("{names}에 대해 쓴 점이 좋아요.", "{names}에 대한 설명이 들어 있어요."),
+    Verdict.PARTIAL: ("{names}에 대한 설명이 더 필요해요.", "{names}에 대해서는 할 말이 더 있어요."),
+}
+TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: (
+        "{names}에 대해 쓴 점이 좋아요. 예를 들면 “{quote}” 부분이에요.",
+        "{names}에 대한 설명이 들어 있어요. “{quote}” 부분이에요.",
+    ),
+}
+# Of points without a name: what the answer has of them, without saying which they are.
+REST = "질문의 다른 부분"
+UNNAMED: dict[Verdict, tuple[str, ...]] = {
+    Verdict.CONTRADICTED: ("내용이 조금 뒤섞인 곳이 있어요.", "맞지 않는 부분이 있으니 다시 확인해 보세요."),
+    Verdict.PARTIAL: ("할 말이 조금 더 있어요.", "조금 더 자세하거나 정확한 설명이 필요해요."),
+    Verdict.MISSING: ("질문에 대한 답이 아직 다 들어 있지는 않아요.",),
+}
+UNNAMED_QUOTED: dict[Verdict, tuple[str, ...]] = {
+    Verdict.COVERED: ("“{quote}” 부분이 좋아요.", "“{quote}” 부분이 눈에 띄어요."),
+    Verdict.CONTRADICTED: ("“{quote}” 부분을 다시 확인해 보세요.", "“{quote}” 부분이 헷갈린 것 같아요."),
+}
 NEXT: dict[Step, tuple[str, ...]] = {
     Step.FIX: ("자료를 다시 보고 그 부분을 자기 말로 고쳐 써 보세요.", "먼저 그 부분부터 바로잡아 보세요."),
     Step.ADD: ("그 내용을 한 문장으로 더해 보세요.", "자기 말로 한 문장만 더 써 보세요."),
@@ -41,6 +81,18 @@ NEXT: dict[Step, tuple[str, ...]] = {
         "여유가 있다면 자기만의 예를 하나 더해 보세요.",
         "이제 친구에게 예를 들어 설명해 보세요.",
         "이대로 계속해요.",
+    ),
+}
+# Where what is lacking has no name.
+NEXT_UNNAMED: dict[Step, tuple[str, ...]] = {
+    Step.FIX: ("자료를 다시 보고 그 부분부터 바로잡아 보세요.",),
+    Step.ADD: (
+        "질문을 다시 읽고 아직 답하지 않은 것을 한 문장으로 더해 보세요.",
+        "질문이 또 무엇을 묻는지 다시 살펴보세요.",
+    ),
+    Step.SHARPEN: (
+        "답을 다시 읽고 가장 모호한 문장을 고쳐 써 보세요.",
+        "한 문장만 더 정확하게 써 보세요.",
     ),
 }
 NEXT_FOCUS: dict[Step, tuple[str, ...]] = {

@@ -6,8 +6,7 @@ instruction stands. The short system line is the one that the bundled adapter wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
+from grading.domain import Verdict
 from grading.explanation import phrases_en, phrases_ko
 from grading.explanation.feedback import Band, Feedback, Language, Step, shown_quote
 
@@ -45,27 +44,34 @@ def long_chat(feedback: Feedback) -> list[dict[str, str]]:
 
 
 def notes(feedback: Feedback) -> str:
-    """The feedback as labelled lines; labels without content are left out."""
+    """The feedback as labelled lines; labels without content are left out.
+
+    Points without a name are another part of the question. Names stand here as they shall stand in the text, so that
+    they can be copied.
+    """
+    phrases = phrases_ko if feedback.language == "ko" else phrases_en
     lines = [f"Answer: {_BANDS[feedback.band]}"]
-    for label, points in (
-        ("Good", feedback.covered),
-        ("Mixed up", feedback.contradicted),
-        ("Vague", feedback.partial),
-        ("Missing", feedback.missing),
-    ):
-        if points:
-            lines.append(f"{label}: {_joined(feedback)([point.name for point in points])}")
-        if (quote := shown_quote(points)) and label in _QUOTED:
+    for label, verdict in _LABELS:
+        points, unnamed = feedback.find_points(verdict), feedback.find_unnamed(verdict)
+        names = [point.name for point in points]
+        if unnamed and label != "Good":
+            names.append(phrases.REST)
+        if names:
+            lines.append(f"{label}: {phrases.joined(names)}")
+        quote = shown_quote(points) or (unnamed.quote if unnamed else None)
+        if quote and label in _QUOTED:
             lines.append(f"{_QUOTED[label]}: “{quote}”")
-    lines.append(f"Next: {_NEXT[feedback.step]}{f' {feedback.focus}' if feedback.focus else ''}")
+    focus = feedback.focus or (phrases.REST if feedback.step is not Step.EXTEND and feedback.unnamed else "")
+    lines.append(f"Next: {_NEXT[feedback.step]} {focus}".rstrip())
     return "\n".join(lines)
 
 
-def _joined(feedback: Feedback) -> Callable[[Sequence[str]], str]:
-    """Names stand in the notes as they shall stand in the text, so that they can be copied."""
-    return phrases_ko.joined if feedback.language == "ko" else phrases_en.joined
-
-
+_LABELS = (
+    ("Good", Verdict.COVERED),
+    ("Mixed up", Verdict.CONTRADICTED),
+    ("Vague", Verdict.PARTIAL),
+    ("Missing", Verdict.MISSING),
+)
 _QUOTED = {"Good": "Good words", "Mixed up": "Mixed-up words"}
 _BANDS: dict[Band, str] = {
     Band.FULL: "very good",

@@ -11,16 +11,17 @@ import re
 from collections.abc import Sequence
 from types import ModuleType
 
-from grading.domain import Flag
+from grading.domain import Flag, Verdict
 from grading.explanation import phrases_en, phrases_ko
-from grading.explanation.feedback import Band, Feedback, Point, Step, shown_quote
+from grading.explanation.feedback import Band, Feedback, Point, Step, Unnamed, shown_quote
 
 #: Version of the wordings, part of an explanation's versions.
-TEMPLATE_VERSION = "2"
+TEMPLATE_VERSION = "3"
 LENGTH_LIMIT = 500
 LENGTH_BOUND = 2000
 """Long names of many points end here, with the last whole sentence."""
 
+_GOOD = frozenset({Band.FULL, Band.MOST})
 _SENTENCE_END = re.compile(r"[.?!]”?(?=\s)")
 
 
@@ -59,50 +60,87 @@ def _gate_text(feedback: Feedback, contact: str) -> str:
 
 def _text(feedback: Feedback, *, quotes: int) -> str:
     phrases = _phrases(feedback)
-    if feedback.is_complete and feedback.band in {Band.FULL, Band.MOST}:
+    if feedback.is_complete and feedback.band in _GOOD:
         return _complete_text(feedback, phrases, is_quoting=quotes > 0)
-    told = (
-        (feedback.covered, phrases.PRAISE, phrases.PRAISE_QUOTED if quotes else None),
-        (feedback.contradicted, phrases.MIXED_UP, phrases.MIXED_UP_QUOTED if quotes > 1 else None),
-        (feedback.partial, phrases.PARTIAL, None),
-        (feedback.missing, phrases.MISSING, None),
-    )
     parts = [_pick(phrases.OPENING[feedback.band], feedback, 0)]
-    parts += [
-        _told(feedback, points, plain, quoting, salt)
-        for salt, (points, plain, quoting) in enumerate(told, start=1)
-        if points
-    ]
+    for salt, (verdict, quoted) in enumerate(
+        (
+            (Verdict.COVERED, quotes > 0),
+            (Verdict.CONTRADICTED, quotes > 1),
+            (Verdict.PARTIAL, False),
+            (Verdict.MISSING, False),
+        ),
+        start=1,
+    ):
+        points = feedback.find_points(verdict)
+        if points:
+            parts.append(_told(feedback, verdict, points, is_quoting=quoted, salt=salt))
+        elif unnamed := feedback.find_unnamed(verdict):
+            parts += _told_unnamed(feedback, unnamed, is_quoting=quoted, salt=salt)
     return " ".join([*parts, _next_step(feedback, phrases)])
 
 
 def _complete_text(feedback: Feedback, phrases: ModuleType, *, is_quoting: bool) -> str:
     """Nothing is missing: no list of names, only what was well said."""
-    quote = shown_quote(feedback.covered)
+    unnamed = feedback.find_unnamed(Verdict.COVERED)
+    quote = shown_quote(feedback.covered) or (unnamed.quote if unnamed else None)
     praise = _pick(phrases.WELL_PUT, feedback, 1).format(quote=quote) if quote and is_quoting else ""
     return f"{_pick(phrases.COMPLETE, feedback, 0)}{praise} {_pick(phrases.NEXT[Step.EXTEND], feedback, 5)}"
 
 
-def _told(
-    feedback: Feedback, points: Sequence[Point], plain: Sequence[str], quoting: Sequence[str] | None, salt: int
-) -> str:
+def _told(feedback: Feedback, verdict: Verdict, points: Sequence[Point], *, is_quoting: bool, salt: int) -> str:
     """One or two sentences that name points, with words of the student that show one of them."""
-    quote = shown_quote(points) if quoting else None
-    wordings = quoting if quoting and quote else plain
-    return _pick(wordings, feedback, salt).format(quote=quote, **_forms(feedback, points))
+    quote = shown_quote(points) if is_quoting else None
+    wordings = _wordings(feedback, verdict, has_quote=bool(quote))
+    names = [point.name for point in points]
+    if _has_rest(feedback, verdict):
+        names.append(_phrases(feedback).REST)
+    return _pick(wordings, feedback, salt).format(quote=quote, **_forms(feedback, names))
+
+
+def _wordings(feedback: Feedback, verdict: Verdict, *, has_quote: bool) -> Sequence[str]:
+    """Of a topic less is said than of a key point: the answer may speak of it and still lack what the sentence says."""
+    phrases = _phrases(feedback)
+    is_doubtful = feedback.is_by_topic and (verdict is not Verdict.COVERED or feedback.band not in _GOOD)
+    if has_quote:
+        quoted = phrases.TOPIC_QUOTED if is_doubtful else phrases.TOLD_QUOTED
+        return quoted.get(verdict) or phrases.TOLD_QUOTED[verdict]
+    return (is_doubtful and phrases.TOPIC.get(verdict)) or phrases.TOLD[verdict]
+
+
+def _told_unnamed(feedback: Feedback, unnamed: Unnamed, *, is_quoting: bool, salt: int) -> list[str]:
+    """A sentence on points that have no name; none where only the student's own words could say which.
+
+    Words of an answer that earned little are not held up as good.
+    """
+    if unnamed.verdict is Verdict.COVERED and feedback.band in {Band.LITTLE, Band.NONE}:
+        return []
+    phrases = _phrases(feedback)
+    quote = unnamed.quote if is_quoting else None
+    wordings = phrases.UNNAMED_QUOTED.get(unnamed.verdict) if quote else phrases.UNNAMED.get(unnamed.verdict)
+    return [_pick(wordings, feedback, salt).format(quote=quote)] if wordings else []
 
 
 def _next_step(feedback: Feedback, phrases: ModuleType) -> str:
     """The step by its name, or by "it" where the sentence before named nothing else."""
-    told_last = feedback.missing or feedback.partial or feedback.contradicted
-    is_clear = feedback.focus is None or [point.name for point in told_last] == [feedback.focus]
-    if is_clear or feedback.step is Step.EXTEND:
+    if feedback.step is Step.EXTEND:
+        return _pick(phrases.NEXT[feedback.step], feedback, 5)
+    if feedback.focus is None:
+        return _pick(phrases.NEXT_UNNAMED[feedback.step], feedback, 5)
+    last = next(v for v in (Verdict.MISSING, Verdict.PARTIAL, Verdict.CONTRADICTED) if feedback.find_points(v))
+    names = [point.name for point in feedback.find_points(last)]
+    if names == [feedback.focus] and not _has_rest(feedback, last):
         return _pick(phrases.NEXT[feedback.step], feedback, 5)
     return _pick(phrases.NEXT_FOCUS[feedback.step], feedback, 5).format(focus=feedback.focus)
 
 
-def _forms(feedback: Feedback, points: Sequence[Point]) -> dict[str, str]:
-    names = [point.name for point in points]
+def _has_rest(feedback: Feedback, verdict: Verdict) -> bool:
+    """Whether what the answer lacks is only partly named."""
+    is_lacking = verdict in {Verdict.PARTIAL, Verdict.MISSING}
+    return is_lacking and bool(feedback.find_points(verdict)) and feedback.find_unnamed(verdict) is not None
+
+
+def _forms(feedback: Feedback, names: Sequence[str]) -> dict[str, str]:
     return phrases_ko.forms(names) if feedback.language == "ko" else {"names": phrases_en.joined(names)}
 
 

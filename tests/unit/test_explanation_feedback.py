@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from grading.domain import Flag, KeyPoint, Question, Verdict
-from grading.explanation.feedback import GATES, Band, Step, feedback_from
+from grading.explanation.feedback import GATES, Band, Step, Unnamed, feedback_from
 from tests.unit.explanation_builders import (
     BIAS_ANSWER,
     make_assessment,
@@ -145,18 +147,45 @@ def test_korean_questions_get_korean_feedback_and_others_english() -> None:
     assert feedback_from(make_question(language="de"), "x", assessment).language == "en"
 
 
-def test_a_question_without_key_points_is_told_by_parts_of_its_model_answer() -> None:
-    question = make_question(key_points=())
+def test_a_question_without_key_points_is_told_by_what_its_model_answer_speaks_of() -> None:
+    question = Question(
+        prompt="What are bias and variance, and when is a model too simple?",
+        model_answers=("Bias is a steady error. Variance is how much it sways. A straight line on a curve is one.",),
+    )
     feedback = feedback_from(question, "x", make_assessment(["covered", "missing", "missing"]))
-    assert len(feedback.missing) == 2
-    assert len({point.name for point in feedback.points}) == 3
-    assert all(point.name not in question.model_answers[0] for point in feedback.missing)
+    assert [point.name for point in feedback.covered] == ["Bias"]
+    assert feedback.missing == ()
+    assert [point.name for point in feedback.partial] == ["Variance"]
+    assert feedback.unnamed == (Unnamed(verdict=Verdict.PARTIAL),)
+    assert (feedback.step, feedback.focus) == (Step.ADD, "Variance")
+    assert feedback.is_by_topic
+    assert not feedback.is_complete
 
 
 def test_a_verdict_on_a_point_that_the_question_lost_is_told_without_its_name() -> None:
     question = make_question(key_points=make_question().key_points[:1])
     feedback = feedback_from(question, "x", make_assessment(["covered", "missing", "missing"]))
-    assert [point.name for point in feedback.missing] == ["the other parts of the question"]
+    assert feedback.missing == ()
+    assert feedback.find_unnamed(Verdict.MISSING) == Unnamed(verdict=Verdict.MISSING)
+    assert (feedback.step, feedback.focus) == (Step.ADD, None)
+
+
+def test_nearly_all_points_for_a_model_answer_that_says_more_than_asked_is_complete() -> None:
+    question = make_question(key_points=())
+    verdicts = ["covered", "covered", "missing"]
+    full = feedback_from(question, "x", replace(make_assessment(verdicts), fraction=0.93))
+    assert full.is_complete
+    assert (full.step, full.focus) == (Step.EXTEND, None)
+    assert not feedback_from(question, "x", replace(make_assessment(verdicts), fraction=0.85)).is_complete
+    mixed_up = replace(make_assessment(["covered", "covered", "contradicted"]), fraction=0.93)
+    assert not feedback_from(question, "x", mixed_up).is_complete
+    covered = make_assessment(["covered"] * 3)
+    assert feedback_from(question, "x", replace(covered, fraction=0.81)).is_complete
+    doubted = feedback_from(question, "x", replace(covered, fraction=0.7))
+    assert not doubted.is_complete
+    assert doubted.step is Step.SHARPEN
+    # Who wrote key points wants all of them.
+    assert not feedback_from(make_question(), "x", replace(make_assessment(verdicts), fraction=0.93)).is_complete
 
 
 def test_names_are_one_line_without_a_full_stop() -> None:

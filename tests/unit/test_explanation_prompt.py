@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from grading.domain import Verdict
+from grading.explanation.feedback import Band, Feedback, Point, Step, Unnamed
 from grading.explanation.prompt import SYSTEM, long_chat, notes, short_chat
 from tests.unit.explanation_builders import make_feedback
 
@@ -42,6 +46,19 @@ def test_mixed_up_words_have_a_label_of_their_own() -> None:
 def test_names_stand_as_the_text_shall_name_them() -> None:
     text = notes(make_feedback(("missing", "missing", "missing"), fraction=0.0))
     assert "Missing: what bias is, what variance is and the effect of more complexity" in text
+
+
+def test_points_without_a_name_are_another_part_of_the_question() -> None:
+    unnamed = (Unnamed(verdict=Verdict.COVERED, quote="it is steady"), Unnamed(verdict=Verdict.PARTIAL))
+    bare = Feedback(language="en", band=Band.HALF, unnamed=unnamed, is_by_topic=True, step=Step.ADD)
+    assert notes(bare).splitlines() == [
+        "Answer: half of it",
+        "Good words: “it is steady”",
+        "Vague: another part of the question",
+        "Next: add another part of the question",
+    ]
+    named = replace(bare, partial=(Point(position=1, name="Variance"),), focus="Variance")
+    assert "Vague: Variance and another part of the question\nNext: add Variance" in notes(named)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,47 @@ def test_every_mix_of_verdicts_reads_as_a_checked_text(language: str, fraction: 
         assert len(text) <= LENGTH_LIMIT
 
 
+WITHOUT_KEY_POINTS = {
+    "en": Question(
+        prompt="What are bias and variance, and why is a line too simple for a curve?",
+        model_answers=("Bias is a steady error. Variance is how much it sways. It cannot bend.",),
+    ),
+    "ko": Question(
+        prompt="편향과 분산은 무엇이고, 곡선에 직선은 왜 너무 단순한가요?",
+        model_answers=("편향은 한쪽으로 치우친 오차이다. 분산은 흔들리는 정도이다. 휘어질 수 없다.",),
+        language="ko",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("fraction", [0.0, 0.2, 0.5, 0.8, 1.0])
+def test_a_question_without_key_points_is_worded_by_its_topics(language: str, fraction: float) -> None:
+    question = WITHOUT_KEY_POINTS[language]
+    claims = (
+        "missing",
+        "leaves out",
+        "not in your answer",
+        "part 1",
+        "빠져 있어요",
+        "빠진 것",
+        "아직 답에 없어요",
+        "번째",
+    )
+    for verdicts in ALL_VERDICTS:
+        evidence = (
+            {0: "bias is steady", 2: "no bends"} if language == "en" else {0: "편향은 치우쳐요", 2: "휘지 못해요"}
+        )
+        answer = " ".join(evidence.values())
+        feedback = feedback_from(question, answer, make_assessment(verdicts, fraction=fraction, evidence=evidence))
+        text = template_text(feedback)
+        assert problems_in(text, feedback, question, answer) == [], (verdicts, text)
+        # An answer may speak of a topic and lack what there is to say on it.
+        assert not any(claim in text.lower() for claim in claims if not feedback.is_complete), text
+        for point in (*feedback.missing, *feedback.partial, *feedback.contradicted):
+            assert point.name in text, (verdicts, text)
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_answer_of_the_sample_bank_gets_a_checked_text(language: str) -> None:
     for sample in load_samples(language):

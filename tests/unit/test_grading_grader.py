@@ -304,13 +304,16 @@ def test_an_encoder_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
 
 def test_key_points_come_from_the_question_or_its_model_answer() -> None:
     assert key_points_of(QUESTION) == QUESTION.key_points
-    derived = key_points_of(Question(prompt="?", model_answers=("First thing. Second thing.",)))
+    answer = "Bias is an error. Its cause is simplicity. Bias is steady."
+    derived = key_points_of(Question(prompt="What is bias?", model_answers=(answer,)))
     assert [(p.position, p.text, p.name) for p in derived] == [
-        (0, "First thing.", "part 1"),
-        (1, "Second thing.", "part 2"),
+        (0, "Bias is an error.", "Bias"),
+        (1, "Its cause is simplicity.", ""),
+        # Two points of one name could not be told apart.
+        (2, "Bias is steady.", ""),
     ]
-    korean = key_points_of(Question(prompt="?", model_answers=("편향은 오차다.",), language="ko"))
-    assert korean[0].name == "1번째 부분"
+    korean = key_points_of(Question(prompt="편향은 무엇인가요?", model_answers=("편향은 오차다.",), language="ko"))
+    assert korean[0].name == "편향"
 
 
 def test_a_long_model_answer_gives_at_most_eight_points_and_loses_nothing() -> None:

@@ -1,0 +1,117 @@
+"""Names for sentences of a model answer that nobody named: what they are about, if the question says that too.
+
+A student who missed a sentence reads its name. So only the topic in front is a name, and only if all of its words stand
+in the question: then it gives nothing away.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MOST_WORDS = 7
+_MOST_TOPICS = 3
+_LONGEST = 60
+
+# English: what stands before the verb, or before a colon.
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|can|could|will|would|should|must|may|might|do|does|means?|refers?|describes?"
+    r"|uses?|adds?|takes?|gives?|makes?|helps?|allows?|shows?|measures?|computes?|splits?|learns?|combines?|reduces?"
+    r"|keeps?|removes?|changes?|returns?|happens?|occurs?|works?|tells?|needs?|lets?|trains?|predicts?|updates?"
+    r"|penali[sz]es?|chooses?|draws?|averages?|compares?|divides?|maps?|turns?|assumes?|finds?|minimi[sz]es?)\b"
+)
+_LABEL = re.compile(r"\s*([^:：.;()●•]{2,60})[:：]\s")
+_ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
+# fmt: off
+_NO_TOPIC = frozenset(
+    {
+        "it", "its", "this", "that", "these", "those", "they", "them", "there", "here", "we", "you", "i", "he",
+        "she", "one", "if", "when", "while", "because", "since", "as", "in", "for", "by", "so", "then", "thus",
+        "hence", "both", "each", "such", "with", "without", "to", "from", "on", "at", "after", "before", "also",
+        "but", "and", "or", "which", "what", "who",
+    }
+)
+# Words of a topic that need not stand in the question.
+_SMALL = frozenset(
+    {
+        "the", "a", "an", "of", "and", "or", "in", "for", "to", "between", "its", "their", "both", "with",
+    }
+)
+
+# Korean: what the particle of the topic marks, at the beginning of a clause.
+_CLAUSE_END = re.compile(r"(?<=[,;])\s+|(?<=고)\s+|(?<=며)\s+|(?<=지만)\s+|(?<=면서)\s+")
+_BEGINNINGS = frozenset(
+    {
+        "즉", "반면", "반면에", "그리고", "또", "또한", "하지만", "그러나", "따라서", "예를", "들어", "이때",
+        "먼저", "마지막으로", "한편", "여기서",
+    }
+)
+# fmt: on
+_PARTICLE_ALONE = re.compile(r"^(?:에서는|에서|에는|으로는|로는|이란|란|은|는)$")
+_TOPIC = re.compile(r"^(.{1,30}?)(?:에서는|에는|으로는|이란|란|은|는)$")
+# What an adnominal verb follows: its object, subject or adverb.
+_BEFORE_A_VERB = re.compile(r"(?:을|를|이|가|에|에서|로|으로|와|과|게|지|도|어|아|여|해)$")
+_PRONOUN = re.compile(
+    r"(?:^(?:이|그|저|이것|그것|이것들|이들|그들|둘|때|것|수|점|등)|하|되|시키|있|없|않|같|많|높|낮|좋)$"
+)
+# A noun that asks again for what the question asks for in other words.
+_ASKED: dict[str, tuple[str, ...]] = {
+    "이유": ("이유", "왜"),
+    "목적": ("목적", "왜"),
+    "방법": ("방법", "어떻게"),
+    "차이점": ("차이", "다른"),
+    "차이": ("차이", "다른"),
+    "문제": ("문제",),
+}
+_HANGUL = re.compile("[가-힣]")
+
+
+def topic_of(sentence: str, prompt: str) -> str:
+    """What ``sentence`` is about, in words of the question ``prompt``; empty where that cannot be said so."""
+    found = _korean_topics(sentence) if _HANGUL.search(sentence) else _english_topics(sentence)
+    known = [name for topic in found if (name := _known(topic, prompt))]
+    name = ", ".join(list(dict.fromkeys(known))[:_MOST_TOPICS])
+    return name if len(name) <= _LONGEST else ""
+
+
+def _english_topics(sentence: str) -> list[str]:
+    if label := _LABEL.match(sentence):
+        return [label[1].strip()]
+    verb = _VERB.search(sentence)
+    topic = _ARTICLE.sub("", sentence[: verb.start()].strip(" ,(")) if verb else ""
+    words = topic.split()
+    is_topic = 0 < len(words) <= _MOST_WORDS and words[0].lower() not in _NO_TOPIC and not set(",;:.()") & set(topic)
+    return [topic] if is_topic else []
+
+
+def _korean_topics(sentence: str) -> list[str]:
+    found: list[str] = []
+    for clause in _CLAUSE_END.split(re.sub(r"\s*\([^()]*\)", " ", sentence)):
+        words = clause.split()
+        while words and words[0].rstrip(",") in _BEGINNINGS:
+            words = words[1:]
+        if topic := _marked(words):
+            found.append(re.sub(r"^(?:그|이|이러한) |(?<=\S) (?=의 )", "", topic))
+    return found
+
+
+def _marked(words: list[str]) -> str:
+    """The words up to the particle of the topic, without it."""
+    for place, word in enumerate(words[: _MOST_WORDS + 1]):
+        if place and _PARTICLE_ALONE.match(word):
+            return " ".join(words[:place])
+        marked = _TOPIC.match(word)
+        if not marked or (place and _BEFORE_A_VERB.search(words[place - 1])):
+            continue
+        if _PRONOUN.search(marked[1]) and not (place and marked[1] == "때"):
+            continue
+        return " ".join([*words[:place], marked[1]])
+    return ""
+
+
+def _known(topic: str, prompt: str) -> str:
+    """The topic where the question has every word of it, or its last word where the question asks for that."""
+    said = prompt.casefold()
+    words = re.findall(r"\w+", topic.casefold())
+    if words and all(word in _SMALL or word in said for word in words):
+        return topic
+    return words[-1] if words and any(word in said for word in _ASKED.get(words[-1], ())) else ""
