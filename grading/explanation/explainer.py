@@ -58,7 +58,7 @@ class Explainer:
         explanations = [self._from_template(feedback) for feedback in feedbacks]
         rows = [row for row, feedback in enumerate(feedbacks) if self._is_for_the_model(feedback)]
         for row, proposal in zip(rows, self._proposals([feedbacks[row] for row in rows]), strict=True):
-            explanations[row] = self._judged(proposal, feedbacks[row], items[row])
+            explanations[row] = self._judged(proposal, feedbacks[row], items[row], otherwise=explanations[row].text)
         return explanations
 
     def _from_template(self, feedback: Feedback) -> Explanation:
@@ -77,8 +77,10 @@ class Explainer:
             _log.warning("no text from the language model: %s", error)
             return [error] * len(feedbacks)
 
-    def _judged(self, proposal: str | ExplanationError, feedback: Feedback, item: Item) -> Explanation:
-        """The proposal if nothing speaks against it, else the template's text with the reasons."""
+    def _judged(
+        self, proposal: str | ExplanationError, feedback: Feedback, item: Item, *, otherwise: str
+    ) -> Explanation:
+        """The proposal if nothing speaks against it, else ``otherwise`` (the template's text) with the reasons."""
         versions = {**_VERSIONS, **(self._generator.versions if self._generator else {}), **self._version}
         if isinstance(proposal, ExplanationError):
             refused = (f"{type(proposal).__name__}: {proposal}",)
@@ -87,7 +89,7 @@ class Explainer:
             refused = tuple(str(problem) for problem in problems_in(proposal, feedback, question, answer))
             if not refused:
                 return Explanation(text=proposal, source="LLM", versions=versions)
-        return Explanation(text=template_text(feedback), source="TEMPLATE", refused=refused, versions=versions)
+        return Explanation(text=otherwise, source="TEMPLATE", refused=refused, versions=versions)
 
 
 def load_explainer(settings: Settings, version: Path | None = None) -> Explainer:

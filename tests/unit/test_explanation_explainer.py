@@ -11,6 +11,7 @@ from pytest_httpserver import HTTPServer
 from config.settings import load_settings
 from grading.domain import Flag
 from grading.errors import ModelError
+from grading.explanation import explainer
 from grading.explanation.errors import GeneratorRefused, GeneratorUnavailable
 from grading.explanation.explainer import Explainer, Item, load_explainer
 from grading.explanation.feedback import Feedback, feedback_from
@@ -82,6 +83,27 @@ def test_a_model_that_fails_stops_nobody(error: Exception) -> None:
     explanations = Explainer(ScriptedGenerator(fail)).explain([bias_item(), bias_item()])
     assert [each.source for each in explanations] == ["TEMPLATE", "TEMPLATE"]
     assert all(type(error).__name__ in each.refused[0] for each in explanations)
+
+
+def unavailable(_: Feedback) -> str:
+    raise GeneratorUnavailable("busy")
+
+
+@pytest.mark.parametrize("say", [unavailable, lambda _: "Perfect, 10/10."])
+def test_what_stands_in_for_a_model_is_the_templates_text_from_before_contact_and_all(
+    say: Callable[[Feedback], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def template(feedback: Feedback, *, contact: str = "") -> str:
+        written.append(contact)
+        return f"{feedback.band} {contact}"
+
+    monkeypatch.setattr(explainer, "template_text", template)
+    [explanation] = Explainer(ScriptedGenerator(say), contact="room 12").explain([bias_item()])
+    assert explanation.refused
+    assert explanation.text.endswith("room 12")
+    assert written == ["room 12"], "worded once"
 
 
 def test_a_mistake_in_the_program_is_not_hidden() -> None:
