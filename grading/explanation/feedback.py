@@ -129,8 +129,7 @@ def feedback_from(question: Question, answer: str, assessment: Assessment) -> Fe
     """What to tell the student who gave ``answer``; languages without wordings of their own are served in English."""
     language: Language = "ko" if question.language == "ko" else "en"
     if Flag.NEEDS_PERSON in assessment.flags or needs_person(answer):
-        # In the language in which it was said; nothing of the quiz beside it.
-        return Feedback(language=_spoken(answer, language), band=_band(assessment.fraction), gate=Flag.NEEDS_PERSON)
+        return replace(feedback_for_a_person(answer, language), band=_band(assessment.fraction))
     gate = _gate(assessment)
     step, focus = _next_step(question, assessment)
     told = Feedback(
@@ -142,6 +141,15 @@ def feedback_from(question: Question, answer: str, assessment: Assessment) -> Fe
         variant=_variant(question, answer),
     )
     return told if gate is not None else _with_points(told, question, assessment)
+
+
+def feedback_for_a_person(answer: str, quiz_language: str) -> Feedback:
+    """What to tell whoever says in ``answer`` that they are not well: the same with every score or none.
+
+    In the language in which it was said; nothing of the quiz beside it.
+    """
+    spoken = _spoken(answer, "ko" if quiz_language == "ko" else "en")
+    return Feedback(language=spoken, band=Band.NONE, gate=Flag.NEEDS_PERSON)
 
 
 def _spoken(answer: str, otherwise: Language) -> Language:

@@ -115,7 +115,7 @@ GATE: dict[Flag, tuple[str, ...]] = {
         "It sounds as if you are going through something hard, and that matters more than this quiz. You do not have to"
         " carry it alone: please talk today to a person whom you trust, somebody in your family, a friend, a doctor or"
         " the counselling service of your school. You can also ask your instructor, who can see here that a person is"
-        " needed. If you are in danger right now, please call for help where you are. Your answer was scored as usual.",
+        " needed. If you are in danger right now, please call for help where you are. None of this changes your score.",
     ),
     Flag.BLANK: (
         "There is no answer here yet. A few of your own words are enough to start with.",

@@ -1,6 +1,7 @@
 """The comment that goes into the LMS's gradebook with a score: plain text, one paragraph a question.
 
-It is in the language of the quiz, like the explanations in it.
+It is in the language of the quiz, like the explanations in it. The kind text for students who are not well is never in
+it: parents and others read gradebooks, perhaps those whom the student wrote about. It is on the student's own page.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _SENTENCES = {
         "late": "Handed in late: {percent} % taken off.",
         "late_average": "Some were handed in late: up to {percent} % taken off.",
         "unanswered": "Not answered.",
+        "private": "The explanation is in the quiz.",
         "by_instructor": "scored by your instructor",
         "AFTER_DUE": "The explanations are in the quiz after {moment}.",
         "AFTER_APPROVAL": "The explanations are in the quiz when your instructor has released them.",
@@ -36,6 +38,7 @@ _SENTENCES = {
         "late": "늦게 제출해서 {percent} % 감점했어요.",
         "late_average": "늦게 제출한 응시는 {percent} %까지 감점했어요.",
         "unanswered": "답하지 않았어요.",
+        "private": "설명은 퀴즈에서 볼 수 있어요.",
         "by_instructor": "선생님이 채점",
         "AFTER_DUE": "설명은 {moment} 뒤에 퀴즈에서 볼 수 있어요.",
         "AFTER_APPROVAL": "설명은 선생님이 공개하면 퀴즈에서 볼 수 있어요.",
@@ -89,8 +92,15 @@ def _paragraph(line: ExplanationLine, says: dict[str, str], *, marks: bool, hide
     points = f"{shown(line.points)}/{shown(line.max_points)}"
     if marks and line.grade_source == "INSTRUCTOR":
         points = f"{points}, {says['by_instructor']}"
-    text = says["unanswered"] if line.explanation is None else "" if hides else line.explanation
-    return f"{line.position + 1}. ({points}) {text}".rstrip()
+    return f"{line.position + 1}. ({points}) {_words(line, says, hides=hides)}".rstrip()
+
+
+def _words(line: ExplanationLine, says: dict[str, str], *, hides: bool) -> str:
+    if line.explanation is None:
+        return says["unanswered"]
+    if hides:
+        return ""
+    return says["private"] if line.is_private else line.explanation
 
 
 def _foot(facts: CommentFacts, says: dict[str, str]) -> str:

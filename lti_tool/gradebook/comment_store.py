@@ -17,7 +17,8 @@ from lti_tool.db import fetch_all
 class ExplanationLine:
     """What the comment says of one question: its place, points and explanation (``None``: unanswered).
 
-    ``grade_source`` is MODEL or INSTRUCTOR, ``None`` where there is no grade.
+    ``grade_source`` is MODEL or INSTRUCTOR, ``None`` where there is no grade. ``is_private``: the text is for its
+    student alone, since the answer says that they are not well.
     """
 
     position: int
@@ -25,6 +26,7 @@ class ExplanationLine:
     max_points: Decimal
     explanation: str | None
     grade_source: str | None = None
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,12 @@ def _list_lines(connection: Connection, delivery_id: int) -> list[ExplanationLin
         ExplanationLine,
         """
         SELECT questions.position, coalesce(grades.points, 0) AS points, questions.max_points,
-            explanations.text AS explanation, grades.source AS grade_source
+            explanations.text AS explanation, grades.source AS grade_source,
+            -- Of any of its grades: one that an instructor gives keeps the machine's text, but has no flags.
+            coalesce(explanations.source, 'INSTRUCTOR') <> 'INSTRUCTOR' AND EXISTS (
+                SELECT 1 FROM grades AS flagged
+                WHERE flagged.submission_id = submissions.id AND 'needs_person' = ANY(flagged.flags)
+            ) AS is_private
         FROM deliveries
         JOIN attempts ON attempts.id = deliveries.attempt_id
         JOIN questions ON questions.quiz_id = attempts.quiz_id
@@ -93,7 +100,7 @@ def _list_lines(connection: Connection, delivery_id: int) -> list[ExplanationLin
             SELECT id, points, source FROM grades WHERE grades.submission_id = submissions.id ORDER BY id DESC LIMIT 1
         ) AS grades ON true
         LEFT JOIN LATERAL (
-            SELECT text FROM explanations WHERE explanations.grade_id = grades.id ORDER BY id DESC LIMIT 1
+            SELECT text, source FROM explanations WHERE explanations.grade_id = grades.id ORDER BY id DESC LIMIT 1
         ) AS explanations ON true
         WHERE deliveries.id = %s ORDER BY questions.position
         """,

@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from lti_tool.db import fetch_one, fetch_value
 from lti_tool.questions.store import Quiz
+from lti_tool.submissions.kind_text import KindText, kind_text_for
 from lti_tool.submissions.past_attempts import PastAttempt, counting, list_past_attempts
 from lti_tool.submissions.results import QuestionResult, list_results
 from lti_tool.submissions.store import Attempt
@@ -41,11 +42,13 @@ class Outcome:
 
     ``hides_scores``: an instructor looks at it first, or may have to, so ``results`` have neither points nor
     explanations. ``hides_explanations``: until when they have none. ``due_at`` is when it is due for this person.
+    ``kind_texts``: what to tell who is not well, by question, where no explanation on the page says it.
     """
 
     attempt: Attempt
     quiz: Quiz
     results: list[QuestionResult]
+    kind_texts: dict[int, KindText]
     past: list[PastAttempt]
     delivery: DeliveryState | None
     deducted_percent: Decimal
@@ -157,11 +160,23 @@ class Outcome:
         return _LATER_SECONDS if self.hides_explanations == "AFTER_APPROVAL" else 0
 
 
-def outcome_of(connection: Connection, attempt: Attempt, quiz: Quiz, *, due_at: datetime | None) -> Outcome:
-    """The outcome of an attempt as it stands, without what its student may not see yet."""
+def outcome_of(
+    connection: Connection, attempt: Attempt, quiz: Quiz, *, due_at: datetime | None, support_contact: str
+) -> Outcome:
+    """The outcome of an attempt as it stands, without what its student may not see yet.
+
+    ``support_contact``: to whom the operator sends those who need a person, empty if to nobody.
+    """
     hides_scores = _hides_scores(attempt, quiz)
     hides_explanations = _hides_explanations(attempt, quiz, due_at)
     results = list_results(connection, attempt.id)
+    shows_explanations = not hides_scores and hides_explanations is None
+    kind_texts = {
+        each.question_id: kind_text_for(
+            each, quiz.language, contact=support_contact, shows_explanation=shows_explanations
+        )
+        for each in results
+    }
     if hides_scores:
         results = [_without_score(result) for result in results]
     elif hides_explanations:
@@ -172,6 +187,7 @@ def outcome_of(connection: Connection, attempt: Attempt, quiz: Quiz, *, due_at: 
         attempt=attempt,
         quiz=quiz,
         results=results,
+        kind_texts={question_id: found for question_id, found in kind_texts.items() if found is not None},
         past=list_past_attempts(connection, attempt, quiz),
         delivery=_newest_delivery(connection, attempt.id),
         deducted_percent=deducted,

@@ -24,6 +24,7 @@ from lti_tool.submissions.own_attempts import (
 )
 from lti_tool.submissions.store import Attempt
 from lti_tool.submissions.views import blueprint
+from lti_tool.web import services
 
 
 @blueprint.get("/attempts/<int:attempt_id>/result")
@@ -65,4 +66,5 @@ def outcome_here(connection: Connection, current: Attempt) -> Outcome:
     """What came of the attempt, as far as the person of this launch may see it yet."""
     quiz = get_placed_quiz(connection, current.quiz_id, current.resource_link_id)
     # This launch knows best when it is due for the person: they may have been given more time since they handed in.
-    return outcome_of(connection, current, quiz, due_at=current_session().due_at or current.due_at)
+    due_at = current_session().due_at or current.due_at
+    return outcome_of(connection, current, quiz, due_at=due_at, support_contact=services().settings.support_contact)

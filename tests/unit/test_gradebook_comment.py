@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -44,6 +45,20 @@ def test_a_score_that_comes_back_says_so_and_which_one_it_is() -> None:
     assert comment(number=2, returning_version=3).startswith("Attempt 2. This counts again (score no. 3).")
     assert comment(returning_version=3) != comment(returning_version=5)
     assert comment(language="ko", returning_version=3).startswith("이 점수가 다시 반영돼요 (점수 3번).")
+
+
+@pytest.mark.parametrize(
+    ("language", "says"), [("en", "The explanation is in the quiz."), ("ko", "설명은 퀴즈에서 볼 수 있어요.")]
+)
+def test_a_text_for_its_student_alone_stays_out_of_the_comment(language: str, says: str) -> None:
+    private = replace(line(explanation="It sounds hard."), is_private=True)
+    text = comment(private, line(position=1), language=language)
+    assert f"1. (1.5/2) {says}" in text
+    assert "2. (1.5/2) Good." in text
+    assert "hard" not in text
+    held = comment(private, language=language, hides_explanations="AFTER_APPROVAL")
+    assert says not in held
+    assert "hard" not in held
 
 
 def test_a_korean_quiz_has_a_korean_comment() -> None:
