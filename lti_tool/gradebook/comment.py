@@ -17,7 +17,8 @@ _SENTENCES = {
     "en": {
         "attempt": "Attempt {number}.",
         "average": "Average of {count} attempts. This is about the last one, attempt {number}.",
-        "returning": "This counts again (score no. {number}).",
+        "RETURNS": "This counts again (score no. {number}).",
+        "TEXT": "The score is the same as before, what is said about it is new (score no. {number}).",
         "late": "Handed in late: {percent} % taken off.",
         "late_average": "Some were handed in late: up to {percent} % taken off.",
         "unanswered": "Not answered.",
@@ -34,7 +35,8 @@ _SENTENCES = {
     "ko": {
         "attempt": "응시 {number}.",
         "average": "응시 {count}회의 평균이에요. 아래는 마지막 응시 {number}에 대한 설명이에요.",
-        "returning": "이 점수가 다시 반영돼요 (점수 {number}번).",
+        "RETURNS": "이 점수가 다시 반영돼요 (점수 {number}번).",
+        "TEXT": "점수는 전과 같고 설명이 새로워졌어요 (점수 {number}번).",
         "late": "늦게 제출해서 {percent} % 감점했어요.",
         "late_average": "늦게 제출한 응시는 {percent} %까지 감점했어요.",
         "unanswered": "답하지 않았어요.",
@@ -53,8 +55,8 @@ _SENTENCES = {
 def comment_text(facts: CommentFacts) -> str:
     """The comment, at most 4,000 characters; Moodle keeps it as plain text, so it holds no markup.
 
-    Which attempt it is about is said of all but the first, and of a score that comes back which one it is: so no two
-    comments of a student are the same, and an LMS that keeps all of them shows none twice.
+    Which attempt it is about is said of all but the first, and of a score that is sent once more which one it is and
+    why: so no two comments of a student are the same, and an LMS that keeps all of them shows none twice.
     """
     says = _SENTENCES.get(facts.language, _SENTENCES["en"])
     head, foot = _head(facts, says), _foot(facts, says)
@@ -80,8 +82,8 @@ def _head(facts: CommentFacts, says: dict[str, str]) -> str:
         sentences.append(says["average"].format(count=facts.averaged_attempts, number=facts.number))
     elif facts.number > 1:
         sentences.append(says["attempt"].format(number=facts.number))
-    if facts.returning_version:
-        sentences.append(says["returning"].format(number=facts.returning_version))
+    if facts.again:
+        sentences.append(says[facts.again].format(number=facts.version))
     if facts.deducted_percent:
         late = says["late_average" if is_average else "late"]
         sentences.append(late.format(percent=shown(facts.deducted_percent)))

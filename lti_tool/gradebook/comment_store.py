@@ -35,8 +35,9 @@ class CommentFacts:
 
     ``number`` and ``lines`` are of the attempt that the score is of; of an average, of its last one.
     ``deducted_percent``: what lateness costs; of an average, the most. ``hides_explanations``: until when they stay
-    out of the comment; ``due_at`` is when it is due for this student. ``returning_version``: the number of this score,
-    where the very same one was sent before and others came between.
+    out of the comment; ``due_at`` is when it is due for this student. ``version``: the number of this score, where
+    the very same one was sent before. ``again`` says why it is sent once more: RETURNS, since another one, or none,
+    counted in between; or TEXT, since only what is said about it is new.
     """
 
     language: str
@@ -46,7 +47,8 @@ class CommentFacts:
     deducted_percent: Decimal = Decimal(0)
     hides_explanations: Literal["AFTER_DUE", "AFTER_APPROVAL"] | None = None
     due_at: datetime | None = None
-    returning_version: int | None = None
+    version: int | None = None
+    again: Literal["RETURNS", "TEXT"] | None = None
 
 
 def get_comment_facts(connection: Connection, delivery_id: int) -> CommentFacts:
@@ -56,13 +58,16 @@ def get_comment_facts(connection: Connection, delivery_id: int) -> CommentFacts:
             """
             SELECT quizzes.language, attempts.number, deliveries.averaged_attempts, deliveries.deducted_percent,
                 attempts.due_at,
-                CASE WHEN EXISTS (
-                    SELECT 1 FROM deliveries AS earlier
-                    WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
-                        AND earlier.version < deliveries.version AND earlier.tries > 0
-                        AND (earlier.attempt_id, earlier.grade_ids, earlier.averaged_attempts)
-                            = (deliveries.attempt_id, deliveries.grade_ids, deliveries.averaged_attempts)
-                ) THEN deliveries.version END AS returning_version,
+                CASE WHEN same.version IS NOT NULL THEN deliveries.version END AS version,
+                CASE WHEN same.version IS NULL THEN NULL WHEN same.was_withdrawn OR EXISTS (
+                    SELECT 1 FROM deliveries AS other
+                    WHERE other.line_item_url = deliveries.line_item_url AND other.user_id = deliveries.user_id
+                        AND other.version > same.version AND other.version < deliveries.version
+                        AND (other.attempt_id, other.score_given, other.score_maximum, other.grade_ids,
+                            other.averaged_attempts)
+                            <> (deliveries.attempt_id, deliveries.score_given, deliveries.score_maximum,
+                            deliveries.grade_ids, deliveries.averaged_attempts)
+                ) THEN 'RETURNS' ELSE 'TEXT' END AS again,
                 CASE
                     WHEN quizzes.explanations_shown = 'AFTER_APPROVAL' AND attempts.approval <> 'APPROVED'
                         THEN 'AFTER_APPROVAL'
@@ -71,6 +76,19 @@ def get_comment_facts(connection: Connection, delivery_id: int) -> CommentFacts:
             FROM deliveries
             JOIN attempts ON attempts.id = deliveries.attempt_id
             JOIN quizzes ON quizzes.id = attempts.quiz_id
+            LEFT JOIN LATERAL (
+                -- The last time that this score was sent. Given up before a newer one was made: none counted then.
+                SELECT earlier.version,
+                    earlier.status = 'SUPERSEDED' AND earlier.finished_at < deliveries.created_at AS was_withdrawn
+                FROM deliveries AS earlier
+                WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
+                    AND earlier.version < deliveries.version AND earlier.tries > 0
+                    AND (earlier.attempt_id, earlier.score_given, earlier.score_maximum, earlier.grade_ids,
+                        earlier.averaged_attempts)
+                        = (deliveries.attempt_id, deliveries.score_given, deliveries.score_maximum,
+                        deliveries.grade_ids, deliveries.averaged_attempts)
+                ORDER BY earlier.version DESC LIMIT 1
+            ) AS same ON true
             WHERE deliveries.id = %s
             """,
             (delivery_id,),

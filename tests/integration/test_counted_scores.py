@@ -11,7 +11,7 @@ from typing import LiteralString
 import pytest
 
 from lti_tool.gradebook.comment_store import get_comment_facts
-from lti_tool.gradebook.outbox import list_attempts_without_delivery, queue_delivery
+from lti_tool.gradebook.outbox import list_attempts_without_delivery, queue_delivery, withdraw_deliveries
 from lti_tool.gradebook.sending import begin_delivery
 from tests.course_actors import Course, Person, make_question
 
@@ -47,9 +47,9 @@ class Class:
             attempt_id,
         )
 
-    def queues(self, attempt_id: int) -> int | None:
+    def queues(self, attempt_id: int, *, has_new_comment: bool = False) -> int | None:
         with self.course.transaction() as connection:
-            return queue_delivery(connection, attempt_id, wait_seconds=0)
+            return queue_delivery(connection, attempt_id, wait_seconds=0, has_new_comment=has_new_comment)
 
     def sent(self) -> list[float]:
         """Points of every version made so far."""
@@ -199,9 +199,52 @@ def test_a_score_that_comes_back_has_a_comment_of_its_own(room: Class) -> None:
     assert back is not None
     with room.course.transaction() as connection:
         facts = get_comment_facts(connection, back)
-        assert get_comment_facts(connection, back - 1).returning_version is None
-    assert (facts.number, facts.returning_version) == (1, 3)
+        assert get_comment_facts(connection, back - 1).again is None
+    assert (facts.number, facts.again, facts.version) == (1, "RETURNS", 3)
     assert room.value("SELECT attempt_id FROM deliveries WHERE id = %s", back) == first
+
+
+def comment_facts(room: Class, delivery_id: int | None) -> tuple[str | None, int | None]:
+    """Why the comment says that it is sent once more, and which number it has."""
+    assert delivery_id is not None
+    with room.course.transaction() as connection:
+        facts = get_comment_facts(connection, delivery_id)
+    return facts.again, facts.version
+
+
+def test_a_new_text_beside_a_score_that_always_counted_is_not_one_that_counts_again(room: Class) -> None:
+    attempt_id = room.attempts(4)
+    assert comment_facts(room, room.value("SELECT id FROM deliveries")) == (None, None)
+    room.run("UPDATE deliveries SET tries = 1")
+    assert comment_facts(room, room.queues(attempt_id, has_new_comment=True)) == ("TEXT", 2)
+    # One that was never sent lies between, and then one that was.
+    assert comment_facts(room, room.queues(attempt_id, has_new_comment=True)) == ("TEXT", 3)
+    room.run("UPDATE deliveries SET tries = 1")
+    assert comment_facts(room, room.queues(attempt_id, has_new_comment=True)) == ("TEXT", 4)
+
+
+def test_a_score_counts_again_where_another_one_counted_though_that_was_never_sent(room: Class) -> None:
+    first = room.attempts(4)
+    room.run("UPDATE deliveries SET tries = 1")
+    second = room.attempts(9)
+    room.run("UPDATE attempts SET excused_at = now() WHERE id = %s", second)
+    assert comment_facts(room, room.queues(first)) == ("RETURNS", 3)
+
+
+def test_a_score_counts_again_where_none_counted_in_between(room: Class) -> None:
+    attempt_id = room.attempts(4)
+    room.run("UPDATE deliveries SET tries = 1")
+    room.run("UPDATE attempts SET excused_at = now() WHERE id = %s", attempt_id)
+    with room.course.transaction() as connection:
+        assert withdraw_deliveries(connection, attempt_id)
+    room.run("UPDATE attempts SET excused_at = NULL")
+    assert comment_facts(room, room.queues(attempt_id)) == ("RETURNS", 2)
+
+
+def test_the_same_grades_with_other_points_are_another_score(room: Class) -> None:
+    attempt_id = room.attempts(4)
+    room.run("UPDATE deliveries SET tries = 1, score_given = 3")
+    assert comment_facts(room, room.queues(attempt_id)) == (None, None)
 
 
 def test_a_try_that_failed_is_not_made_again_once_nothing_counts(room: Class) -> None:

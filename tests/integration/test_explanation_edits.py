@@ -166,6 +166,7 @@ def test_the_gradebook_gets_the_new_text_with_the_same_score(
     assert MACHINES in first["comment"]
     assert "In my own words." in second["comment"]
     assert MACHINES not in second["comment"]
+    assert second["comment"].startswith("The score is the same as before, what is said about it is new (score no. 2).")
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,18 @@ def test_each_question_has_its_paragraph_and_the_machine_is_named() -> None:
 
 
 def test_a_score_that_comes_back_says_so_and_which_one_it_is() -> None:
-    assert comment(number=2, returning_version=3).startswith("Attempt 2. This counts again (score no. 3).")
-    assert comment(returning_version=3) != comment(returning_version=5)
-    assert comment(language="ko", returning_version=3).startswith("이 점수가 다시 반영돼요 (점수 3번).")
+    assert comment(number=2, again="RETURNS", version=3).startswith("Attempt 2. This counts again (score no. 3).")
+    assert comment(again="RETURNS", version=3) != comment(again="RETURNS", version=5)
+    assert comment(language="ko", again="RETURNS", version=3).startswith("이 점수가 다시 반영돼요 (점수 3번).")
+
+
+def test_a_score_of_which_only_the_text_is_new_does_not_say_that_it_counts_again() -> None:
+    text = comment(again="TEXT", version=3)
+    assert text.startswith("The score is the same as before, what is said about it is new (score no. 3).")
+    assert text != comment(again="TEXT", version=5)
+    assert comment(language="ko", again="TEXT", version=3).startswith(
+        "점수는 전과 같고 설명이 새로워졌어요 (점수 3번)."
+    )
 
 
 @pytest.mark.parametrize(
