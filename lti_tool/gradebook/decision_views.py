@@ -6,6 +6,7 @@ Each is a form of the review page. One that cannot be used is shown again as it 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from flask import redirect, request, url_for
@@ -138,6 +139,15 @@ def edit_explanation(launch_id: UUID, attempt_id: int, question_id: int) -> Resp
 def restore_explanation(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseReturnValue:
     """Let the student read the machine's text again (field ``seen_explanation``)."""
     return _about_explanation(attempt_id, question_id, explanations.restore_explanation, "explanation-restored")
+
+
+@blueprint.post("/results/<int:attempt_id>/questions/<int:question_id>/earlier-explanation")
+@with_session(Role.INSTRUCTOR)
+def use_explanation(launch_id: UUID, attempt_id: int, question_id: int) -> ResponseReturnValue:
+    """Let the student read what an instructor wrote before (fields ``earlier``, its id, and ``seen_explanation``)."""
+    earlier = id_from(request.form.get("earlier", "")) or 0
+    decide = partial(explanations.use_written_explanation, explanation_id=earlier)
+    return _about_explanation(attempt_id, question_id, decide, "explanation-changed")
 
 
 @blueprint.post("/results/<int:attempt_id>/questions/<int:question_id>/kept-explanation")

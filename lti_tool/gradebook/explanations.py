@@ -1,4 +1,4 @@
-"""The instructor's power over an explanation: a text of their own, the machine's again, or the machine's as it stands.
+"""The instructor's power over an explanation: a text of their own, new or again, the machine's again, or as it stands.
 
 The score stays what it is, and whose it is. Locks are taken as in :mod:`lti_tool.gradebook.decisions`, and then that of
 the grade's texts, so that no worker puts the language model's words over the instructor's.
@@ -76,6 +76,45 @@ def restore_explanation(
     copy_explanation(connection, machine, seen.grade_id)
     _send_again(connection, attempt)
     record_decision(connection, "EXPLANATION_RESTORED", attempt, answer, seen.grade_id, user_id)
+
+
+def use_written_explanation(
+    connection: Connection,
+    attempt: Attempt,
+    question_id: int,
+    *,
+    explanation_id: int,
+    seen_explanation: int,
+    user_id: int,
+) -> None:
+    """Show what an instructor wrote for this answer before, be it for another score, in place of what was seen.
+
+    Raises what :func:`edit_explanation` raises, and :class:`NotFound` for any other text.
+    """
+    answer, seen = _lock_text(connection, attempt, question_id, seen_explanation)
+    is_theirs = fetch_value(
+        connection,
+        """
+        SELECT true FROM explanations JOIN grades ON grades.id = explanations.grade_id
+        WHERE explanations.id = %s AND explanations.source = 'INSTRUCTOR' AND grades.submission_id = %s
+        """,
+        explanation_id,
+        answer.submission_id,
+    )
+    if not is_theirs:
+        raise NotFound(f"explanation {explanation_id} by an instructor for submission {answer.submission_id}")
+    copy_explanation(connection, explanation_id, seen.grade_id)
+    _give_up_rewording(connection, seen.grade_id)
+    _send_again(connection, attempt)
+    record_decision(
+        connection,
+        "EXPLANATION_EDITED",
+        attempt,
+        answer,
+        seen.grade_id,
+        user_id,
+        {"earlier_explanation": explanation_id},
+    )
 
 
 def keep_explanation(

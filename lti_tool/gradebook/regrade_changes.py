@@ -8,6 +8,9 @@ MEANWHILE   its grade changed after the regrade began, so it is left alone
 SAME        score (to half a hundredth of a point) and verdicts are as before
 KEPT        an instructor scored it: left alone unless asked otherwise
 CHANGED     it changes, or was changed
+
+An explanation that an instructor wrote for an answer was written for its score: it STAYS beside a new grade with the
+same points, and is REPLACED by the machine's where these change. It stays in the history, to be used again.
 """
 
 from __future__ import annotations
@@ -21,9 +24,11 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from lti_tool.db import Row
+from lti_tool.gradebook.decisions import NO_WORDS
 from lti_tool.gradebook.regrades import Regrade
 
 State = Literal["WAITING", "FAILED", "MEANWHILE", "SAME", "KEPT", "CHANGED"]
+Fate = Literal["STAYS", "REPLACED"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,9 @@ class RegradeSummary:
     """The answers of a regrade in numbers.
 
     ``mean_change``: points, over those that change; ``None`` without any. ``standing_count``: applied, and still so.
+    ``replaced_text_count``, ``staying_text_count``: of those that change, how many explanations by an instructor are
+    replaced, and how many stay; ``kept_text_count``: how many more are replaced where those KEPT change too.
+    ``newest_text``: the latest explanation of all that may be replaced, ``None`` without any.
     """
 
     answer_count: int
@@ -42,6 +50,10 @@ class RegradeSummary:
     meanwhile_count: int
     standing_count: int
     mean_change: Decimal | None
+    replaced_text_count: int
+    staying_text_count: int
+    kept_text_count: int
+    newest_text: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +76,10 @@ class AttemptChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerChange:
-    """An answer with its old and new points; verdicts are pairs of a key point's name and a verdict's word."""
+    """An answer with its old and new points; verdicts are pairs of a key point's name and a verdict's word.
+
+    ``written``: the explanation that an instructor wrote for its old score, if one did, and its ``fate`` if it changes.
+    """
 
     attempt_id: int
     submission_id: int
@@ -76,9 +91,24 @@ class AnswerChange:
     new_points: Decimal | None
     old_verdicts: list[tuple[str, str]]
     new_verdicts: list[tuple[str, str]]
+    written: str | None
+    fate: Fate | None
 
 
-#: The answers of regrade ``%(regrade)s`` with their states, as ``items``; a query follows.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacedText:
+    """An answer whose explanation by an instructor is replaced, or would be; ``state`` is CHANGED or KEPT."""
+
+    attempt_id: int
+    number: int
+    user_id: int
+    user_name: str | None
+    question_id: int
+    position: int
+    state: State
+
+
+#: The answers of regrade ``%(regrade)s`` with their states, as ``items``; a query follows. Values: :func:`item_values`.
 ITEMS = """
     WITH items AS (
         SELECT regrade_items.regrade_id, regrade_items.submission_id, regrade_items.old_grade_id,
@@ -99,6 +129,12 @@ ITEMS = """
                 WHEN old.source = 'INSTRUCTOR' THEN 'KEPT'
                 ELSE 'CHANGED'
             END AS state,
+            written.id AS written_id, written.text AS written,
+            CASE
+                WHEN written.id IS NULL OR regrade_items.points IS NULL THEN NULL
+                WHEN abs(regrade_items.points - old.points) < 0.005 THEN 'STAYS'
+                ELSE 'REPLACED'
+            END AS fate,
             -- Applied, and no other grade came after.
             applied.id IS NOT NULL AND NOT EXISTS (
                 SELECT 1 FROM grades
@@ -110,6 +146,10 @@ ITEMS = """
         JOIN grades AS old ON old.id = regrade_items.old_grade_id
         LEFT JOIN grades AS applied
             ON applied.submission_id = regrade_items.submission_id AND applied.regrade_id = regrade_items.regrade_id
+        LEFT JOIN LATERAL (
+            SELECT id, source, text FROM explanations
+            WHERE grade_id = regrade_items.old_grade_id ORDER BY id DESC LIMIT 1
+        ) AS written ON written.source = 'INSTRUCTOR' AND written.text <> ALL(%(no_words)s)
         CROSS JOIN LATERAL (
             SELECT coalesce(jsonb_agg(jsonb_build_array(name, verdict) ORDER BY position), '[]') AS list
             FROM key_point_verdicts WHERE grade_id = regrade_items.old_grade_id
@@ -121,6 +161,11 @@ ITEMS = """
         WHERE regrade_items.regrade_id = %(regrade)s
     )
 """
+
+
+def item_values(regrade_id: int) -> dict[str, object]:
+    """The values for :data:`ITEMS`. That an instructor gave a score without a word is no text of theirs."""
+    return {"regrade": regrade_id, "no_words": list(NO_WORDS.values())}
 
 
 # What would change -------------------------------------------------------------------------------------------------
@@ -141,10 +186,14 @@ def summarise(connection: Connection, regrade_id: int) -> RegradeSummary:
             count(*) FILTER (WHERE state = 'FAILED') AS failed_count,
             count(*) FILTER (WHERE state = 'MEANWHILE') AS meanwhile_count,
             count(*) FILTER (WHERE stands) AS standing_count,
-            avg(new_points - old_points) FILTER (WHERE state = 'CHANGED') AS mean_change
+            avg(new_points - old_points) FILTER (WHERE state = 'CHANGED') AS mean_change,
+            count(*) FILTER (WHERE state = 'CHANGED' AND fate = 'REPLACED') AS replaced_text_count,
+            count(*) FILTER (WHERE state = 'CHANGED' AND fate = 'STAYS') AS staying_text_count,
+            count(*) FILTER (WHERE state = 'KEPT' AND fate = 'REPLACED') AS kept_text_count,
+            max(written_id) FILTER (WHERE state IN ('CHANGED', 'KEPT') AND fate = 'REPLACED') AS newest_text
         FROM items
         """,
-        {"regrade": regrade_id},
+        item_values(regrade_id),
     )
     return found  # an aggregate without GROUP BY has one row
 
@@ -188,8 +237,8 @@ def list_attempt_changes(
         WHERE is_touched = %(changing)s
         ORDER BY abs(change) * kept_share DESC, users.name, attempts.id LIMIT %(limit)s OFFSET %(offset)s
         """,
-        {
-            "regrade": regrade.id,
+        item_values(regrade.id)
+        | {
             "applied": regrade.status == "APPLIED",
             "finished": regrade.finished_at,
             "changing": changing,
@@ -207,7 +256,7 @@ def count_attempts(connection: Connection, regrade_id: int) -> tuple[int, int]:
         SELECT count(*) FILTER (WHERE is_touched), count(*) FILTER (WHERE NOT is_touched)
         FROM (SELECT bool_or(state <> 'SAME') AS is_touched FROM items GROUP BY attempt_id) AS attempts
         """,
-        {"regrade": regrade_id},
+        item_values(regrade_id),
     ).fetchone()
     assert row is not None  # an aggregate without GROUP BY has one row
     return row[0], row[1]
@@ -222,13 +271,33 @@ def list_answer_changes(connection: Connection, regrade_id: int, attempt_ids: Se
         + """
         SELECT items.attempt_id, items.submission_id, questions.position, questions.max_points,
             left(submissions.answer, 4000) AS answer, items.state, items.old_points, items.new_points,
-            items.old_verdicts, items.new_verdicts
+            items.old_verdicts, items.new_verdicts, items.written, items.fate
         FROM items
         JOIN submissions ON submissions.id = items.submission_id
         JOIN questions ON questions.id = items.question_id
         WHERE items.attempt_id = ANY(%(attempts)s) AND state <> 'SAME' ORDER BY items.attempt_id, questions.position
         """,
-        {"regrade": regrade_id, "attempts": list(attempt_ids)},
+        item_values(regrade_id) | {"attempts": list(attempt_ids)},
+    )
+
+
+def list_replaced_texts(connection: Connection, regrade_id: int, *, limit: int) -> list[ReplacedText]:
+    """Whose explanations by an instructor are replaced where it is applied, those KEPT last; by name."""
+    return _rows(
+        connection,
+        ReplacedText,
+        ITEMS  # noqa: S608 - only literals
+        + """
+        SELECT items.attempt_id, attempts.number, attempts.user_id, users.name AS user_name, items.question_id,
+            questions.position, items.state
+        FROM items
+        JOIN attempts ON attempts.id = items.attempt_id
+        JOIN users ON users.id = attempts.user_id
+        JOIN questions ON questions.id = items.question_id
+        WHERE items.state IN ('CHANGED', 'KEPT') AND items.fate = 'REPLACED'
+        ORDER BY items.state, users.name, attempts.id, questions.position LIMIT %(limit)s
+        """,
+        item_values(regrade_id) | {"limit": limit},
     )
 
 

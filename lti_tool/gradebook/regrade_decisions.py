@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from psycopg import Connection
 
+from lti_tool.gradebook.decisions import NO_WORDS
 from lti_tool.gradebook.errors import RegradeNotOpen
 from lti_tool.gradebook.outbox import queue_delivery
-from lti_tool.gradebook.regrade_changes import ITEMS, summarise
+from lti_tool.gradebook.regrade_changes import ITEMS, item_values, summarise
 from lti_tool.gradebook.regrades import Regrade, find_regrade
 from lti_tool.launch.audit import record_event
 
@@ -31,12 +32,14 @@ def apply_regrade(
     include_instructor_scored: bool,
     wait_seconds: int,
     seen: str | None = None,
+    seen_text: int | None = None,
 ) -> Applied:
     """Give every answer that changes its new grade, and queue the scores that differ by it.
 
     Answers whose grade changed since the regrade began are left alone. An attempt's approval stays as it was.
     ``wait_seconds``: how long a score waits for the language model at most. ``seen``: the mark of the new scores that
-    the instructor has seen. Raises :class:`RegradeNotOpen` unless the regrade is READY, with those scores.
+    the instructor has seen, and ``seen_text`` the ``newest_text`` of the summary; both are looked at where ``seen`` is
+    given. Raises :class:`RegradeNotOpen` unless the regrade is READY, with those scores and texts.
     """
     regrade = _lock(connection, regrade_id, "READY")
     if seen is not None and seen != regrade.mark:
@@ -48,7 +51,15 @@ def apply_regrade(
             ),
         )
     _lock_attempts(connection, regrade_id)
-    meanwhile_count = summarise(connection, regrade_id).meanwhile_count
+    summary = summarise(connection, regrade_id)
+    if seen is not None and (summary.newest_text or 0) > (seen_text or 0):
+        raise RegradeNotOpen(
+            f"regrade {regrade_id} would replace explanation {summary.newest_text}, which was not seen",
+            instructor_text=(
+                "An explanation that this would replace was edited since the page was opened. Nothing was applied: open"
+                " it again from the results page and look at it first."
+            ),
+        )
     rows = connection.execute(
         ITEMS  # noqa: S608 - only literals
         + """
@@ -58,13 +69,15 @@ def apply_regrade(
         WHERE state = 'CHANGED' OR (state = 'KEPT' AND %(included)s)
         RETURNING id
         """,
-        {"regrade": regrade_id, "included": include_instructor_scored},
+        item_values(regrade_id) | {"included": include_instructor_scored},
     ).fetchall()
     grade_ids = [row[0] for row in rows]
     _add_findings(connection, grade_ids)
     attempt_ids = _attempts_of(connection, grade_ids)
     _queue(connection, attempt_ids, wait_seconds)
-    applied = Applied(changed_count=len(grade_ids), attempt_count=len(attempt_ids), meanwhile_count=meanwhile_count)
+    applied = Applied(
+        changed_count=len(grade_ids), attempt_count=len(attempt_ids), meanwhile_count=summary.meanwhile_count
+    )
     _finish(
         connection,
         regrade,
@@ -74,6 +87,8 @@ def apply_regrade(
         attempts=applied.attempt_count,
         changed_meanwhile=applied.meanwhile_count,
         with_instructor_scored=int(include_instructor_scored),
+        replaced_explanations=summary.replaced_text_count
+        + (summary.kept_text_count if include_instructor_scored else 0),
     )
     return applied
 
@@ -123,7 +138,10 @@ def _lock(connection: Connection, regrade_id: int, *statuses: str) -> Regrade:
 
 
 def _add_findings(connection: Connection, grade_ids: Sequence[int]) -> None:
-    """Verdicts and the template's explanation for grades of a regrade; the language model may reword that."""
+    """Verdicts and the template's explanation for grades of a regrade; the language model may reword that.
+
+    Where the points are as before, an instructor's text stays in front of it, and the model need not word it.
+    """
     connection.execute(
         """
         INSERT INTO key_point_verdicts (grade_id, position, verdict, similarity, evidence, name)
@@ -143,7 +161,32 @@ def _add_findings(connection: Connection, grade_ids: Sequence[int]) -> None:
         """,
         (list(grade_ids),),
     )
-    connection.execute("INSERT INTO rewordings (grade_id) SELECT unnest(%s::bigint[])", (list(grade_ids),))
+    connection.execute(
+        """
+        INSERT INTO explanations (grade_id, source, text, versions)
+        SELECT grades.id, written.source, written.text, written.versions
+        FROM grades
+        JOIN regrade_items USING (regrade_id, submission_id)
+        JOIN grades AS old ON old.id = regrade_items.old_grade_id
+        CROSS JOIN LATERAL (
+            SELECT source, text, versions FROM explanations WHERE explanations.grade_id = old.id
+            ORDER BY explanations.id DESC LIMIT 1
+        ) AS written
+        WHERE grades.id = ANY(%s) AND abs(grades.points - old.points) < 0.005 AND written.source = 'INSTRUCTOR'
+            AND written.text <> ALL(%s)
+        """,
+        (list(grade_ids), list(NO_WORDS.values())),
+    )
+    connection.execute(
+        """
+        INSERT INTO rewordings (grade_id)
+        SELECT grades.id FROM grades
+        WHERE grades.id = ANY(%s) AND NOT EXISTS (
+            SELECT 1 FROM explanations WHERE explanations.grade_id = grades.id AND explanations.source = 'INSTRUCTOR'
+        )
+        """,
+        (list(grade_ids),),
+    )
 
 
 def _copy_findings(connection: Connection, regrade_id: int, grade_ids: Sequence[int]) -> None:

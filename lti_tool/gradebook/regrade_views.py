@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from lti_tool.errors import NotFound
 from lti_tool.gradebook import regrade_changes
+from lti_tool.gradebook.decision_forms import id_from
 from lti_tool.gradebook.regrade_decisions import apply_regrade, discard_regrade, take_back_regrade
 from lti_tool.gradebook.regrades import (
     Regrade,
@@ -114,7 +115,8 @@ def regrade_parts(launch_id: UUID, regrade_id: int) -> ResponseReturnValue:
 def apply(launch_id: UUID, regrade_id: int) -> ResponseReturnValue:
     """Change the scores, those that an instructor gave too with field ``include_instructor_scored``.
 
-    Only what the page showed (field ``seen``): another answer key may have been saved since.
+    Only what the page showed (fields ``seen``, ``seen_text``): another answer key may have been saved since, or an
+    explanation that would be replaced.
     """
     session = current_session()
     with launch_transaction() as connection:
@@ -126,6 +128,7 @@ def apply(launch_id: UUID, regrade_id: int) -> ResponseReturnValue:
                 include_instructor_scored="include_instructor_scored" in request.form,
                 wait_seconds=services().settings.explanation_wait_seconds,
                 seen=request.form.get("seen", ""),
+                seen_text=id_from(request.form.get("seen_text", "")),
             )
     wake_later(EXPLAIN, session.registration_id)
     return redirect(url_for("gradebook.regrade", regrade_id=regrade_id), 303)
@@ -193,6 +196,7 @@ def _page_values(regrade_id: int) -> dict[str, object]:
         return values | {
             "versions": list_new_versions(connection, regrade_id),
             "summary": regrade_changes.summarise(connection, regrade_id),
+            "replaced_texts": regrade_changes.list_replaced_texts(connection, regrade_id, limit=_MOST_UNCHANGED),
             "attempts": [
                 (each, [answer for answer in answers if answer.attempt_id == each.attempt_id]) for each in attempts
             ],

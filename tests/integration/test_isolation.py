@@ -26,6 +26,7 @@ from lti_tool.db import fetch_all, fetch_one
 from lti_tool.errors import NotFound
 from lti_tool.gradebook import regrade_views
 from lti_tool.gradebook import views as gradebook_views
+from lti_tool.gradebook.explanation_store import add_explanation, latest_explanation_id
 from lti_tool.gradebook.regrades import Regrade, find_regrade
 from lti_tool.launch.access import SESSION_COOKIE
 from lti_tool.launch.errors import QuizUnknown
@@ -64,6 +65,7 @@ class Belongings:
     """What a course has: a quiz, and a student's attempts at it, one open and one graded; and its people.
 
     The graded one's answer to the first question is being graded again; its explanation is called wrong.
+    An instructor wrote another one before.
     """
 
     course: Course
@@ -72,6 +74,7 @@ class Belongings:
     question_id: int
     attempt_ids: tuple[int, int]
     explanation_id: int
+    written_id: int
     regrade_id: int
     trial_id: int
 
@@ -93,6 +96,7 @@ class Belongings:
                 row[0]
                 for row in connection.execute("SELECT id FROM attempts WHERE quiz_id = %s ORDER BY number", (quiz_id,))
             )
+            written_id = _written(connection, graded)
             explanation_id = _called_wrong(connection, graded)
         regrade = {"csrf_token": people["instructor"].token(), "question": str(question_id)}
         page = people["instructor"].post("regrades", regrade)
@@ -103,6 +107,7 @@ class Belongings:
             question_id=question_id,
             attempt_ids=(begun, graded),
             explanation_id=explanation_id,
+            written_id=written_id,
             regrade_id=int(page.path.rsplit("/", 1)[1]),
             trial_id=_trial(course, people["colleague"]),
         )
@@ -207,8 +212,22 @@ def _form(person: Person, belongings: Belongings) -> dict[str, object]:
         "reason": "Taken over",
         "text": "Taken over",
         "seen_explanation": str(belongings.explanation_id),
+        "earlier": str(belongings.written_id),
         "rating": "HELPFUL",
     }
+
+
+def _written(connection: Connection, attempt_id: int) -> int:
+    """What an instructor wrote for the attempt's answer; then they took the machine's text again."""
+    (grade_id,) = connection.execute(
+        "SELECT grades.id FROM grades JOIN submissions ON submissions.id = submission_id WHERE attempt_id = %s",
+        (attempt_id,),
+    ).fetchone() or (0,)
+    add_explanation(connection, grade_id, "INSTRUCTOR", "By an instructor.")
+    written = latest_explanation_id(connection, grade_id)
+    assert written is not None
+    add_explanation(connection, grade_id, "TEMPLATE", "You said what happens.")
+    return written
 
 
 def _called_wrong(connection: Connection, attempt_id: int) -> int:
@@ -220,7 +239,8 @@ def _called_wrong(connection: Connection, attempt_id: int) -> int:
     )
     row = connection.execute(
         "SELECT explanations.id FROM explanations JOIN grades ON grades.id = grade_id"
-        " JOIN submissions ON submissions.id = submission_id WHERE attempt_id = %s",
+        " JOIN submissions ON submissions.id = submission_id WHERE attempt_id = %s"
+        " ORDER BY explanations.id DESC LIMIT 1",
         (attempt_id,),
     ).fetchone()
     assert row is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import LiteralString
@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from config import Settings
-from grading.domain import Assessment
+from grading.domain import Assessment, Verdict
 from grading.grader import Grader, grader_from
 from lti_tool.db import fetch_value
 from lti_tool.gradebook import regrade_changes, regrade_items, regrade_views, regrades
@@ -169,6 +169,20 @@ class Classroom:
                 seen_grade=latest,
                 user_id=self.of_launch(self.teacher)[1],
             )
+
+    def writes(self, attempt_id: int, question: Question, text: str) -> None:
+        """An instructor edits the explanation of an answer."""
+        page = self.teacher.get(f"results/{attempt_id}")
+        page.submit(f"form[action$='/questions/{question.id}/explanation']", {"text": text})
+
+    def explanations(self, question: Question) -> list[tuple[str, str]]:
+        """Source and text of what was ever written about the answers to a question, in order."""
+        with self.course.transaction() as connection:
+            return connection.execute(
+                "SELECT explanations.source, text FROM explanations JOIN grades ON grades.id = grade_id"
+                " JOIN submissions ON submissions.id = submission_id WHERE question_id = %s ORDER BY explanations.id",
+                (question.id,),
+            ).fetchall()
 
     def summary(self, regrade_id: int) -> RegradeSummary:
         with self.course.transaction() as connection:
@@ -731,6 +745,134 @@ def test_what_an_instructor_scored_is_marked_and_can_be_included(room: Classroom
     assert "scored by an instructor, kept the machine: " in page.text
     page.submit("#apply-form", {"include_instructor_scored": "yes"})
     assert room.newest_scores() == [Decimal(8)]
+
+
+def test_the_page_names_the_explanations_by_instructors_that_would_be_replaced(room: Classroom) -> None:
+    attempt_id = room.is_scored("ada-lovelace", fraction=0.5)
+    room.is_scored("blaise-pascal", fraction=0.5)
+    _, second = room.questions()
+    room.writes(attempt_id, second, "Half of it <b>is</b> there.")
+    regrade_id = room.is_computed(fraction=0.8)
+    page = room.teacher.get(f"regrades/{regrade_id}")
+    assert (
+        "1 explanation that an instructor wrote would be replaced." in page.form("#decision ~ .notice--warn").get_text()
+    )
+    named = page.form("#replaced-texts li")
+    assert " ".join(named.get_text(" ").split()) == "Ada Lovelace attempt 1, question 2"
+    assert str(page.form("#replaced-texts a")["href"]).endswith(f"results/{attempt_id}#question-{second.id}")
+    assert page.text.count("edited text replaced") == 1
+    assert "Half of it <b>is</b> there." in page.text
+    page = page.submit("#apply-form")
+    assert "1 explanation that an instructor wrote was replaced." in page.text
+    assert room.explanations(second)[-1] == ("TEMPLATE", "Now you said it all.")
+    details = room.value("SELECT details FROM audit_events WHERE event = 'REGRADE_APPLIED'")
+    assert isinstance(details, dict)
+    assert details["replaced_explanations"] == 1
+
+
+def test_an_explanation_that_was_replaced_is_in_the_history_and_can_be_used_again(room: Classroom) -> None:
+    attempt_id = room.is_scored(fraction=0.5)
+    _, second = room.questions()
+    room.writes(attempt_id, second, "In my own words.")
+    room.applies(room.is_computed(fraction=0.8))
+    page = room.teacher.get(f"results/{attempt_id}")
+    assert "An instructor wrote another text before." in page.text
+    history = page.form(f"#history-{second.id}")
+    assert "In my own words." in history.get_text()
+    assert page.form(str(page.form("a[href^='#explanation-text-']")["href"])) in history.find_all("div")
+    page = page.submit(f"#history-{second.id} form[action$='/earlier-explanation']")
+    assert "The explanation is changed." in page.form(".notice--good").get_text()
+    assert "shown now" in page.form(f"#history-{second.id}").get_text()
+    assert not page.soup.select("form[action$='/earlier-explanation']"), "it is shown"
+    assert room.explanations(second)[-1] == ("INSTRUCTOR", "In my own words.")
+    assert room.value("SELECT points FROM attempt_totals WHERE attempt_id = %s", attempt_id) == 8, "the score stays"
+    student = room.course.learner().get("quiz").text
+    assert "Explanation by your instructor In my own words." in student
+    assert "An instructor wrote another text before." not in page.text
+    outcomes = room.column(
+        "SELECT outcome FROM rewordings JOIN grades ON grades.id = grade_id WHERE regrade_id IS NOT NULL ORDER BY 1"
+    )
+    assert outcomes == ["NOT_WANTED", "PENDING"], "no model puts its words over it"
+
+
+def test_an_explanation_by_an_instructor_stays_where_the_points_stay(room: Classroom) -> None:
+    attempt_id = room.is_scored(fraction=0.5)
+    first, second = room.questions()
+    room.writes(attempt_id, second, "In my own words.")
+    regrade_id = room.begin()
+    found = make_assessment(fraction=0.5)
+    room.finds(
+        regrade_id, replace(found, verdicts=tuple(replace(each, verdict=Verdict.PARTIAL) for each in found.verdicts))
+    )
+    summary = room.summary(regrade_id)
+    assert (summary.changed_count, summary.replaced_text_count, summary.staying_text_count) == (2, 0, 1)
+    page = room.teacher.get(f"regrades/{regrade_id}")
+    assert "1 explanation that an instructor wrote stays" in page.text
+    assert "edited text stays" in page.text
+    assert not page.soup.select("#decision ~ .notice--warn")
+    page.submit("#apply-form")
+    assert room.explanations(second)[-2:] == [("TEMPLATE", "Now you said it all."), ("INSTRUCTOR", "In my own words.")]
+    assert room.explanations(first)[-1] == ("TEMPLATE", "Now you said it all.")
+    assert room.value("SELECT count(*) FROM rewordings JOIN grades ON grades.id = grade_id WHERE regrade_id > 0") == 1
+    assert "Use the machine's text again" in room.teacher.get(f"results/{attempt_id}").text
+
+
+def test_an_explanation_beside_an_instructors_score_is_named_where_that_would_change_too(room: Classroom) -> None:
+    attempt_id = room.is_scored("ada-lovelace", fraction=0.5)
+    first, _ = room.questions()
+    room.overrides(attempt_id, first, "1")
+    regrade_id = room.is_computed(fraction=0.8)
+    summary = room.summary(regrade_id)
+    assert (summary.replaced_text_count, summary.kept_text_count) == (0, 1)
+    page = room.teacher.get(f"regrades/{regrade_id}")
+    assert (
+        "1 of their explanations is an instructor's and would be replaced, too" in page.form("#apply-form").get_text()
+    )
+    assert "question 1" in page.form("#kept-texts").get_text()
+    page = page.submit("#apply-form", {"include_instructor_scored": "yes"})
+    assert "1 explanation that an instructor wrote was replaced." in page.text
+    assert room.explanations(first)[-1] == ("TEMPLATE", "Now you said it all.")
+
+
+def test_a_score_without_a_word_by_an_instructor_is_no_explanation_of_theirs(room: Classroom) -> None:
+    attempt_id = room.is_scored(fraction=0.5)
+    first, _ = room.questions()
+    room.writes(attempt_id, first, "Scored by your instructor.")
+    assert room.summary(room.is_computed(fraction=0.8)).replaced_text_count == 0
+
+
+def test_an_explanation_that_was_edited_since_is_not_replaced_unseen(room: Classroom) -> None:
+    attempt_id = room.is_scored(fraction=0.5)
+    first, second = room.questions()
+    room.writes(attempt_id, first, "Seen.")
+    regrade_id = room.is_computed(fraction=0.8)
+    page = room.teacher.get(f"regrades/{regrade_id}")
+    room.writes(attempt_id, second, "Not seen.")
+    refused = page.submit("#apply-form")
+    assert refused.status == 409
+    assert "was edited since the page was opened" in refused.text
+    assert room.newest_scores() == [Decimal(5)]
+    page = room.teacher.get(f"regrades/{regrade_id}")
+    assert "2 explanations that instructors wrote would be replaced." in page.text
+    assert "Applied" in page.submit("#apply-form").text
+
+
+def test_only_what_an_instructor_wrote_for_this_answer_can_be_used_again(room: Classroom) -> None:
+    attempt_id, other = room.is_scored("ada-lovelace"), room.is_scored("blaise-pascal")
+    first, _ = room.questions()
+    room.writes(attempt_id, first, "Mine.")
+    room.writes(other, first, "For Blaise.")
+    room.applies(room.is_computed(fraction=0.8))
+    form = f"#history-{first.id} form[action$='/earlier-explanation']"
+    page = room.teacher.get(f"results/{attempt_id}")
+    for_blaise = room.value("SELECT id FROM explanations WHERE text = 'For Blaise.'")
+    machines = room.value("SELECT max(id) FROM explanations WHERE source = 'TEMPLATE'")
+    for earlier in (for_blaise, machines, "", "x", "0", "99999999999999999999"):
+        assert page.submit(form, {"earlier": str(earlier)}).status == 404
+    assert room.explanations(first)[-1][0] == "TEMPLATE"
+    room.writes(attempt_id, first, "Newer.")
+    assert page.submit(form).status == 409, "another text is shown now"
+    assert room.explanations(first)[-1] == ("INSTRUCTOR", "Newer.")
 
 
 def test_many_students_are_shown_page_by_page(room: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
