@@ -11,13 +11,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from grading.domain import Question
+from grading.domain import Question, Verdict
 from grading.explanation import phrases_ko
 from grading.explanation.checks import problems_in
 from grading.explanation.cues import TUTOR_STEMS
 from grading.explanation.feedback import Band, Feedback, Language, Point, Step, shown_quote
 from grading.explanation.phrases_en import joined
-from grading.explanation.prompt import notes
+from grading.explanation.prompt import notes, told_focus, told_names
 from grading.explanation.template import template_text
 from grading.explanation.words import content_stems, plain, sentences
 from grading.keypoints import key_points_of
@@ -116,19 +116,19 @@ def _lacking_sentences(feedback: Feedback, rng: random.Random) -> list[str]:
     if feedback.language == "ko":
         return _lacking_sentences_ko(feedback, rng)
     told: list[str] = []
-    if feedback.contradicted:
+    if mixed_up := told_names(feedback, Verdict.CONTRADICTED):
         quote = shown_quote(feedback.contradicted)
         forms = _MIXED_QUOTED if quote and rng.random() < 0.5 else _MIXED
-        told.append(_told(forms, feedback.contradicted, rng, quote))
-    if feedback.partial:
-        told.append(_told(_VAGUE, feedback.partial, rng))
-    if feedback.missing:
-        told.append(_told(_MISSING, feedback.missing, rng))
+        told.append(_told(forms, mixed_up, rng, quote))
+    if vague := told_names(feedback, Verdict.PARTIAL):
+        told.append(_told(_VAGUE, vague, rng))
+    if missing := told_names(feedback, Verdict.MISSING):
+        told.append(_told(_MISSING, missing, rng))
     return told
 
 
-def _told(forms: Sequence[str], points: Sequence[Point], rng: random.Random, quote: str | None = None) -> str:
-    return rng.choice(forms).format(names=joined([point.name for point in points]), quote=quote)
+def _told(forms: Sequence[str], names: Sequence[str], rng: random.Random, quote: str | None = None) -> str:
+    return rng.choice(forms).format(names=joined(names), quote=quote)
 
 
 def _step(feedback: Feedback, rng: random.Random) -> str:
@@ -136,31 +136,27 @@ def _step(feedback: Feedback, rng: random.Random) -> str:
         return _step_ko(feedback, rng)
     if feedback.step is Step.EXTEND:
         return rng.choice(_EXTEND)
-    lacking = feedback.missing or feedback.partial or feedback.contradicted
-    if [point.name for point in lacking] == [feedback.focus]:
+    lacking = next(names for verdict in _LACKING if (names := told_names(feedback, verdict)))
+    if lacking == [told_focus(feedback)]:
         return rng.choice(_STEP_IT[feedback.step])
-    return rng.choice(_STEP[feedback.step]).format(focus=feedback.focus)
+    return rng.choice(_STEP[feedback.step]).format(focus=told_focus(feedback))
 
 
 def _lacking_sentences_ko(feedback: Feedback, rng: random.Random) -> list[str]:
-    told = (
-        (feedback.contradicted, phrases_ko.MIXED_UP),
-        (feedback.partial, phrases_ko.PARTIAL),
-        (feedback.missing, phrases_ko.MISSING),
-    )
     return [
-        rng.choice(wordings).format(**phrases_ko.forms([point.name for point in points]))
-        for points, wordings in told
-        if points
+        rng.choice(phrases_ko.TOLD[verdict]).format(**phrases_ko.forms(names))
+        for verdict in (Verdict.CONTRADICTED, Verdict.PARTIAL, Verdict.MISSING)
+        if (names := told_names(feedback, verdict))
     ]
 
 
 def _step_ko(feedback: Feedback, rng: random.Random) -> str:
-    if feedback.focus is None:
+    if (focus := told_focus(feedback)) is None:
         return rng.choice(phrases_ko.NEXT[feedback.step])
-    return rng.choice(phrases_ko.NEXT_FOCUS[feedback.step]).format(focus=feedback.focus)
+    return rng.choice(phrases_ko.NEXT_FOCUS[feedback.step]).format(focus=focus)
 
 
+_LACKING = (Verdict.MISSING, Verdict.PARTIAL, Verdict.CONTRADICTED)
 #: Shorter statements ("Excellent.", "정확해요.") teach nothing that composed replies do not. A syllable of Hangul says
 #: about two letters.
 _LEAST_STATEMENT: dict[Language, int] = {"en": 25, "ko": 12}

@@ -6,6 +6,8 @@ instruction stands. The short system line is the one that the bundled adapter wa
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from grading.domain import Verdict
 from grading.explanation import phrases_en, phrases_ko
 from grading.explanation.feedback import Band, Feedback, Language, Step, shown_quote
@@ -44,26 +46,34 @@ def long_chat(feedback: Feedback) -> list[dict[str, str]]:
 
 
 def notes(feedback: Feedback) -> str:
-    """The feedback as labelled lines; labels without content are left out.
-
-    Points without a name are another part of the question. Names stand here as they shall stand in the text, so that
-    they can be copied.
-    """
-    phrases = phrases_ko if feedback.language == "ko" else phrases_en
+    """The feedback as labelled lines; labels without content are left out."""
     lines = [f"Answer: {_BANDS[feedback.band]}"]
     for label, verdict in _LABELS:
-        points, unnamed = feedback.find_points(verdict), feedback.find_unnamed(verdict)
-        names = [point.name for point in points]
-        if unnamed and label != "Good":
-            names.append(phrases.REST)
-        if names:
-            lines.append(f"{label}: {phrases.joined(names)}")
-        quote = shown_quote(points) or (unnamed.quote if unnamed else None)
+        if names := told_names(feedback, verdict):
+            lines.append(f"{label}: {_phrases(feedback).joined(names)}")
+        unnamed = feedback.find_unnamed(verdict)
+        quote = shown_quote(feedback.find_points(verdict)) or (unnamed.quote if unnamed else None)
         if quote and label in _QUOTED:
             lines.append(f"{_QUOTED[label]}: “{quote}”")
-    focus = feedback.focus or (phrases.REST if feedback.step is not Step.EXTEND and feedback.unnamed else "")
-    lines.append(f"Next: {_NEXT[feedback.step]} {focus}".rstrip())
+    lines.append(f"Next: {_NEXT[feedback.step]} {told_focus(feedback) or ''}".rstrip())
     return "\n".join(lines)
+
+
+def told_names(feedback: Feedback, verdict: Verdict) -> list[str]:
+    """The names of points with a verdict as the text shall have them; what lacks a name is another part."""
+    names = [point.name for point in feedback.find_points(verdict)]
+    is_lacking = verdict is not Verdict.COVERED and feedback.find_unnamed(verdict) is not None
+    return [*names, _phrases(feedback).REST] if is_lacking else names
+
+
+def told_focus(feedback: Feedback) -> str | None:
+    """What the next step is about, as the text shall have it; ``None`` for the whole answer."""
+    is_unnamed = feedback.step is not Step.EXTEND and bool(feedback.unnamed)
+    return feedback.focus or (_phrases(feedback).REST if is_unnamed else None)
+
+
+def _phrases(feedback: Feedback) -> ModuleType:
+    return phrases_ko if feedback.language == "ko" else phrases_en
 
 
 _LABELS = (
