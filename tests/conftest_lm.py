@@ -19,8 +19,8 @@ def tiny_lm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_lm(tmp_path_factory.mktemp("tiny-lm"))
 
 
-def build_tiny_lm(folder: Path) -> Path:
-    """Write the model of :func:`tiny_lm_folder` into ``folder``."""
+def build_tiny_lm(folder: Path, spread: float = 0.02) -> Path:
+    """Write the model of :func:`tiny_lm_folder` into ``folder``; one with a larger ``spread`` of weights says more."""
     import torch
 
     # A model this small is slower on two threads than on one.
@@ -38,6 +38,7 @@ def build_tiny_lm(folder: Path) -> Path:
         num_key_value_heads=2,
         max_position_embeddings=1024,
         tie_word_embeddings=True,
+        initializer_range=spread,
         bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

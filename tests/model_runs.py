@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,16 @@ def make_default_run(folder: Path, note: str = "one") -> Path:
     return seal(folder, **{key: value for key, value in shipped.items() if key != "files"})
 
 
-def make_explainer_run(folder: Path, language_model: Path, note: str = "one", **manifest: Any) -> Path:
+def make_explainer_run(
+    folder: Path,
+    language_model: Path,
+    note: str = "one",
+    *,
+    languages: Sequence[str] = ("en",),
+    seed: int = 5,
+    modules: Sequence[str] = ("q_proj",),
+    **manifest: Any,
+) -> Path:
     """A LoRA adapter with random weights for a tiny language model."""
     import torch
     from peft import LoraConfig
@@ -45,10 +54,10 @@ def make_explainer_run(folder: Path, language_model: Path, note: str = "one", **
 
     from grading.explanation.lora import with_new_adapter
 
-    torch.manual_seed(5)
-    config = LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj"], init_lora_weights=False)
+    torch.manual_seed(seed)
+    config = LoraConfig(r=2, lora_alpha=4, target_modules=list(modules), init_lora_weights=False)
     with_new_adapter(AutoModelForCausalLM.from_pretrained(language_model), config).save_pretrained(str(folder))
-    described = {"prompt": PROMPT_VERSION, "languages": ["en"], "base_model": str(language_model)}
+    described = {"prompt": PROMPT_VERSION, "languages": list(languages), "base_model": str(language_model)}
     (folder / "explainer.json").write_text(json.dumps(described), encoding="utf-8")
     (folder / "card.md").write_text(f"# Card {note}\n", encoding="utf-8")
     about: dict[str, Any] = {"metrics": {"test": {"adapter": {"share": 0.9}}}} | manifest

@@ -12,12 +12,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+from weakref import finalize
 
 import requests
 
 from grading.explanation.errors import GeneratorRefused, GeneratorReplyInvalid, GeneratorUnavailable
 from grading.explanation.feedback import Feedback
 from grading.explanation.prompt import PROMPT_VERSION, long_chat, short_chat
+from grading.explanation.shared_model import shared_model
 
 ALL_LANGUAGES = frozenset({"en", "ko"})
 
@@ -46,12 +48,16 @@ class AdaptedGenerator:
     ``languages`` defaults to what the adapter's ``explainer.json`` says.
     """
 
-    def __init__(self, name: str, adapter_folder: Path | None, languages: frozenset[str] | None) -> None:
-        facts = adapter_facts(adapter_folder) if adapter_folder else {}
-        self._languages = languages or frozenset(facts.get("languages", ALL_LANGUAGES))
+    def __init__(
+        self, name: str, adapter_folder: Path | None, languages: frozenset[str] | None, version: str = ""
+    ) -> None:
+        """``version`` is the digest of a trained model's folder, where the adapter came from one."""
+        self._languages = languages or adapter_languages(adapter_folder)
         self._versions = {"explainer": name, "prompt": PROMPT_VERSION}
         if adapter_folder:
             self._versions["adapter"] = adapter_digest(adapter_folder)
+        if version:
+            self._versions["version"] = version
 
     @property
     def languages(self) -> frozenset[str]:
@@ -67,8 +73,8 @@ class AdaptedGenerator:
 class LocalGenerator(AdaptedGenerator):
     """A causal language model with a chat template, in this process, with or without a LoRA adapter.
 
-    Loading takes seconds and, for the bundled model, about 0.7 GB: one a process. Raises :class:`GeneratorRefused` for
-    a folder that holds no such model.
+    Loading takes seconds and, for the bundled model, about 0.7 GB: once for all generators of one model, each of which
+    has its adapter beside it. Raises :class:`GeneratorRefused` for a folder that holds no such model.
     """
 
     def __init__(
@@ -78,16 +84,18 @@ class LocalGenerator(AdaptedGenerator):
         *,
         languages: frozenset[str] | None = None,
         name: str = "",
+        version: str = "",
     ) -> None:
         adapter = Path(adapter_folder) if adapter_folder else None
-        self._model, self._tokenizer = _loaded(Path(model_folder), adapter)
-        super().__init__(name or Path(model_folder).name, adapter, languages)
+        super().__init__(name or Path(model_folder).name, adapter, languages, version)
+        self._model = shared_model(Path(model_folder))
+        self._adapter = self._model.add_adapter(adapter) if adapter is not None else None
+        if self._adapter is not None:
+            finalize(self, self._model.drop_adapter, self._adapter)
 
     def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
         """Greedy decoding, up to 12 at a time: the same feedback gives the same text."""
-        from grading.explanation.decoding import replies_to  # torch is loaded already
-
-        return replies_to(self._model, self._tokenizer, [short_chat(feedback) for feedback in feedbacks])
+        return self._model.replies_to([short_chat(feedback) for feedback in feedbacks], self._adapter)
 
 
 def trained_base_model(adapter_folder: Path) -> str:
@@ -122,38 +130,15 @@ def adapter_facts(adapter_folder: Path) -> dict[str, Any]:
     return described
 
 
+def adapter_languages(adapter_folder: Path | None) -> frozenset[str]:
+    """What a language model writes with this adapter, or without any. Raises what :func:`adapter_facts` does."""
+    facts = adapter_facts(adapter_folder) if adapter_folder else {}
+    return frozenset(facts.get("languages", ALL_LANGUAGES))
+
+
 def adapter_digest(adapter_folder: Path) -> str:
     """Twelve digits of the SHA-256 of the adapter's weights."""
     return sha256((adapter_folder / "adapter_model.safetensors").read_bytes()).hexdigest()[:12]
-
-
-def _loaded(model_folder: Path, adapter_folder: Path | None) -> tuple[Any, Any]:
-    """Model and tokenizer, read from local files only and never with code from the folder."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging as loading
-
-    from grading.explanation.decoding import serving_dtype
-
-    loading.disable_progress_bar()  # it writes into the command's own
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(model_folder), local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            str(model_folder), local_files_only=True, use_safetensors=True, dtype=serving_dtype()
-        )
-        if adapter_folder is not None:
-            from grading.explanation.lora import with_merged_adapter
-
-            model = with_merged_adapter(model, adapter_folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise GeneratorRefused(
-            f"cannot load the explainer from {model_folder}, adapter {adapter_folder}: {error}"
-        ) from error
-    if not tokenizer.chat_template:
-        raise GeneratorRefused(f"the model in {model_folder} has no chat template; choose an instruct model")
-    if torch.cuda.is_available():
-        torch.nn.Module.to(model, torch.device("cuda"))
-    return model.eval(), tokenizer
 
 
 class ServerGenerator:

@@ -37,12 +37,19 @@ class OpenVinoGenerator(AdaptedGenerator):
     """One loaded pipeline (a few seconds, 0.5 GB) with ``threads`` cores; what it writes is the same each time."""
 
     def __init__(
-        self, model: Path, adapter: Path | None, *, languages: frozenset[str] | None, name: str, threads: int
+        self,
+        model: Path,
+        adapter: Path | None,
+        *,
+        languages: frozenset[str] | None,
+        name: str,
+        threads: int,
+        version: str = "",
     ) -> None:
         """``model`` is a GGUF file with the adapter added in; ``adapter`` names its languages and digest."""
         from openvino_genai import GenerationConfig, LLMPipeline
 
-        super().__init__(f"{name} by openvino", adapter, languages)
+        super().__init__(f"{name} by openvino", adapter, languages, version)
         try:
             load: Any = LLMPipeline  # its types know no options
             self._pipeline = load(str(model), "CPU", prompt_lookup=True, INFERENCE_NUM_THREADS=threads, **_OPTIONS)
@@ -88,6 +95,7 @@ def openvino_generator(
     *,
     languages: frozenset[str] | None,
     name: str,
+    version: str = "",
     progress: Progress | None = None,
 ) -> OpenVinoGenerator:
     """The generator of a bundled model with an adapter; :class:`GeneratorRefused` where OpenVINO is not installed.
@@ -99,7 +107,7 @@ def openvino_generator(
             "EXPLAINER_RUNTIME=openvino needs OpenVINO GenAI: pip install 'mlquiz[openvino]', or set it to auto"
         )
     file = merged_file(model, adapter, models_path, progress)
-    return OpenVinoGenerator(file, adapter, languages=languages, name=name, threads=_threads())
+    return OpenVinoGenerator(file, adapter, languages=languages, name=name, version=version, threads=_threads())
 
 
 def merged_file(model: BundledModel, adapter: Path | None, models_path: Path, progress: Progress | None = None) -> Path:

@@ -187,9 +187,9 @@ def try_out(settings: Settings, version: ModelVersion) -> None:
 
             load_grader(settings, version=folder).assess(_AWAKE, ["It is, I think."])
         else:
-            from grading.explanation.explainer import load_explainer
+            from grading.explanation.explainer import load_generator
 
-            load_explainer(settings, folder)
+            load_generator(settings, folder)
     except Exception as error:
         raise VersionUnusable(
             f"{version.kind.lower()} {version.digest} cannot be loaded here: {error or type(error).__name__}"

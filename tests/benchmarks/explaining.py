@@ -34,7 +34,8 @@ def measure() -> dict[str, float]:
     settings = load_settings()
     model = language_model_folder(settings.explainer_model, settings.models_path)
     plain = LocalGenerator(model, adapter_folder(settings.explainer_adapter))
-    torch.nn.Module.float(plain._model)  # it takes bfloat16 where the processor has it
+    with plain._model._adapters.using(None) as computed:
+        torch.nn.Module.float(computed)  # it takes bfloat16 where the processor has it
     quick = load_generator(settings.model_copy(update={"explainer_runtime": "openvino"}))
     assert quick is not None
     count = AutoTokenizer.from_pretrained(model)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from weakref import ref
 
+import numpy as np
 import pytest
 from pytest_httpserver import HTTPServer
+from safetensors.numpy import save_file
 
 from config.settings import load_settings
 from grading.domain import Flag
 from grading.errors import ModelError
 from grading.explanation import explainer
+from grading.explanation import shared_model
 from grading.explanation.errors import GeneratorRefused, GeneratorUnavailable
 from grading.explanation.explainer import Explainer, Item, load_explainer
 from grading.explanation.feedback import Feedback, feedback_from
 from grading.explanation.generators import LocalGenerator
 from grading.explanation.template import template_text
+from lti_tool.models.folders import digest_of
+from tests.conftest_lm import build_tiny_lm, build_tiny_tokenizer
+from tests.model_runs import make_explainer_run
 from tests.unit.explanation_builders import BIAS_ANSWER, make_assessment, make_korean_question, make_question
 
 GOOD = (
@@ -28,8 +37,11 @@ GOOD = (
 class ScriptedGenerator:
     """Says what a test tells it to; the shape of a generator, nothing of a model."""
 
-    def __init__(self, say: Callable[[Feedback], str], languages: frozenset[str] = frozenset({"en"})) -> None:
+    def __init__(
+        self, say: Callable[[Feedback], str], languages: frozenset[str] = frozenset({"en"}), name: str = "scripted"
+    ) -> None:
         self.say = say
+        self.name = name
         self.asked: list[Feedback] = []
         self._languages = languages
 
@@ -39,7 +51,7 @@ class ScriptedGenerator:
 
     @property
     def versions(self) -> Mapping[str, str]:
-        return {"explainer": "scripted"}
+        return {"explainer": self.name}
 
     def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
         self.asked += feedbacks
@@ -147,6 +159,27 @@ def test_a_model_that_writes_korean_is_asked_in_korean() -> None:
     assert (explanation.text, explanation.source) == (text, "LLM")
 
 
+def korean_item() -> Item:
+    return make_korean_question(), "편향은 오차예요", make_assessment(["covered", "missing", "missing"])
+
+
+def test_each_language_goes_to_the_first_that_writes_it_and_the_versions_name_who_was_asked() -> None:
+    korean = ScriptedGenerator(lambda _: "nonsense", frozenset({"ko"}), "course")
+    both = ScriptedGenerator(lambda _: GOOD, frozenset({"en", "ko"}), "promoted")
+    last = ScriptedGenerator(lambda _: GOOD, frozenset({"en"}), "settings")
+    explanations = Explainer(korean, both, last).explain([bias_item(), korean_item(), bias_item(), korean_item()])
+    assert [each.versions["explainer"] for each in explanations] == ["promoted", "course", "promoted", "course"]
+    assert [len(each.asked) for each in (korean, both, last)] == [2, 2, 0]
+    assert [each.source for each in explanations] == ["LLM", "TEMPLATE", "LLM", "TEMPLATE"]
+
+
+def test_one_that_leads_is_asked_before_those_that_were_there() -> None:
+    general = Explainer(ScriptedGenerator(lambda _: GOOD, frozenset({"en", "ko"}), "general"))
+    led = general.led_by(ScriptedGenerator(lambda _: GOOD, frozenset({"ko"}), "course"))
+    assert [each.versions["explainer"] for each in led.explain([bias_item(), korean_item()])] == ["general", "course"]
+    assert [each.versions["explainer"] for each in general.explain([korean_item()])] == ["general"]
+
+
 def test_explanations_come_in_the_order_of_the_items() -> None:
     generator = ScriptedGenerator(lambda feedback: GOOD if feedback.contradicted else "nonsense")
     items = [bias_item("missing", "missing", "missing"), bias_item(), bias_item("covered", "covered", "covered")]
@@ -183,6 +216,43 @@ def test_the_local_setting_loads_a_folder_without_adapter(tiny_lm_folder: Path, 
     assert explanation.refused
 
 
+def trained(folder: Path, language_model: Path, *languages: str, seed: int = 5) -> Path:
+    """A version's folder with an adapter for these languages."""
+    return make_explainer_run(folder, language_model, languages=languages, seed=seed)
+
+
+def asked_of(explainer: Explainer) -> list[str | None]:
+    """Which version was asked for an English and for a Korean answer; none: the settings' model, or nobody."""
+    return [each.versions.get("version") for each in explainer.explain([bias_item(), korean_item()])]
+
+
+def test_what_a_trained_one_does_not_write_stays_with_the_model_of_the_settings(
+    tiny_lm_folder: Path, tmp_path: Path
+) -> None:
+    settings = load_settings(explainer_model=str(tiny_lm_folder), explainer_adapter="", data_dir=tmp_path)
+    run = trained(tmp_path / "run", tiny_lm_folder, "ko")
+    explainer = load_explainer(settings, run)
+    assert asked_of(explainer) == [None, digest_of(run)]
+    assert [each.versions["explainer"] for each in explainer.explain([bias_item()])] == [str(tiny_lm_folder)]
+
+
+def test_the_model_of_the_settings_is_not_loaded_where_it_would_write_nothing(
+    tiny_lm_folder: Path, tmp_path: Path
+) -> None:
+    settings = load_settings(explainer_model=str(tiny_lm_folder), explainer_adapter="", data_dir=tmp_path)
+    assert len(load_explainer(settings, trained(tmp_path / "run", tiny_lm_folder, "en", "ko")).generators) == 1
+
+
+def test_a_model_of_the_settings_that_cannot_be_loaded_leaves_its_languages_to_the_template(
+    tiny_lm_folder: Path, tmp_path: Path
+) -> None:
+    settings = load_settings(explainer_model=str(tmp_path / "gone"), explainer_adapter="", data_dir=tmp_path)
+    run = trained(tmp_path / "run", tiny_lm_folder, "ko")
+    explanations = load_explainer(settings, run).explain([bias_item(), korean_item()])
+    assert [each.versions.get("version") for each in explanations] == [None, digest_of(run)]
+    assert "explainer" not in explanations[0].versions
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     settings = load_settings(explainer_model=str(tmp_path / "nowhere"), explainer_adapter="", data_dir=tmp_path)
     with pytest.raises(ModelError, match="EXPLAINER_MODEL"):
@@ -207,16 +277,83 @@ def test_more_feedback_than_a_batch_comes_back_in_order(tiny_lm_folder: Path) ->
     assert set(texts[1::2]) == {texts[1]}
 
 
+# One model in memory --------------------------------------------------------------------------------------------------
+
+
+def texts_of(generator: LocalGenerator) -> list[str]:
+    return generator.rewrite([feedback_from(*bias_item(*verdicts)) for verdicts in (("covered", "missing"), ())])
+
+
+@pytest.fixture
+def talkative(tmp_path: Path) -> Path:
+    """A tiny language model whose texts an adapter changes."""
+    return build_tiny_lm(tmp_path / "talkative", spread=0.3)
+
+
+@pytest.fixture
+def adapters(talkative: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Two adapters of one base model, at different matrices."""
+    first = trained(tmp_path / "first", talkative, "en")
+    second = make_explainer_run(tmp_path / "second", talkative, seed=6, modules=("q_proj", "v_proj", "down_proj"))
+    return first, second
+
+
+def test_adapters_of_one_model_share_it_and_write_what_each_writes_alone(
+    talkative: Path, adapters: tuple[Path, Path]
+) -> None:
+    alone = []
+    for folder in (None, *adapters):
+        alone.append(texts_of(LocalGenerator(talkative, folder)))
+        gc.collect()
+        assert not shared_model._models
+    assert len({tuple(texts) for texts in alone}) == 3
+    plain, first, second = (LocalGenerator(talkative, folder) for folder in (None, *adapters))
+    assert plain._model is first._model is second._model
+    for _ in range(2):
+        assert [texts_of(each) for each in (second, plain, first)] == [alone[2], alone[0], alone[1]]
+
+
+def test_an_adapter_goes_with_its_generator_and_the_model_with_the_last(
+    talkative: Path, adapters: tuple[Path, Path]
+) -> None:
+    first, second = (LocalGenerator(talkative, folder) for folder in adapters)
+    expected = texts_of(second)
+    model = ref(first._model)
+    del first
+    gc.collect()
+    assert texts_of(second) == expected
+    del second
+    gc.collect()
+    assert model() is None
+
+
+def test_an_adapter_that_does_not_fit_leaves_the_others_as_they_were(
+    talkative: Path, adapters: tuple[Path, Path], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(adapters[1], broken)
+    save_file(
+        {"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": np.zeros((3, 3), np.float32)},
+        broken / "adapter_model.safetensors",
+    )
+    plain = LocalGenerator(talkative)
+    expected = texts_of(plain)
+    with pytest.raises(GeneratorRefused, match="broken"):
+        LocalGenerator(talkative, broken)
+    assert texts_of(plain) == expected
+    first = LocalGenerator(talkative, adapters[0])
+    expected = texts_of(first)
+    with pytest.raises(GeneratorRefused, match="broken"):
+        LocalGenerator(talkative, broken)
+    assert texts_of(first) == expected
+
+
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GeneratorRefused, match="cannot load"):
         LocalGenerator(tmp_path)
 
 
 def test_a_model_without_chat_template_is_refused(tiny_lm_folder: Path, tmp_path: Path) -> None:
-    import shutil
-
-    from tests.conftest_lm import build_tiny_tokenizer
-
     folder = tmp_path / "no-template"
     shutil.copytree(tiny_lm_folder, folder, ignore=shutil.ignore_patterns("chat_template*", "tokenizer*"))
     build_tiny_tokenizer(None).save_pretrained(folder)
