@@ -23,6 +23,7 @@ from kombu.exceptions import ChannelError, OperationalError
 from config.settings import Settings, load_settings
 from lti_tool.db import Database
 from lti_tool.errors import DatabaseUnavailable
+from lti_tool.models.course_serving import CourseGenerators
 from lti_tool.models.renewal import keep_renewing
 from lti_tool.models.serving import Serving, explainer_serving, grader_serving
 
@@ -217,9 +218,20 @@ class Workbench:
         """The explainer with its language model: the promoted one, or that of the settings; loading takes seconds."""
         return self._explainers.begin()
 
+    def explainer_for(self, digest: str | None) -> Explainer:
+        """The explainer, led by the version that was chosen for a course; where that cannot be loaded, the general one.
+
+        Where the settings leave no choice, a version is not looked at.
+        """
+        general = self.explainer
+        if digest is None or digest == self._explainers.digest or self.settings.explainer != "local":
+            return general
+        generator = self._course_generators.generator(digest)
+        return general if generator is None else general.led_by(generator)
+
     def has_news(self) -> bool:
         """Whether a model that this process holds should be another one: a query for each, and nothing is changed."""
-        return any([serving.has_news() for _, serving in self._held])
+        return any([serving.has_news() for _, serving in self._held]) or self._course_generators.has_news()
 
     def renew(self) -> None:
         """Load what was promoted or rolled back since, in place of what is held; to be called between two tasks."""
@@ -229,6 +241,8 @@ class Workbench:
                 self.__dict__[name] = newer
                 # Its parts know each other: without this the old one would stay in memory for a while.
                 gc.collect()
+        if self._course_generators.has_news():
+            self._course_generators.renew()
 
     @cached_property
     def _graders(self) -> Serving[Grader]:
@@ -237,6 +251,10 @@ class Workbench:
     @cached_property
     def _explainers(self) -> Serving[Explainer]:
         return explainer_serving(self.settings, lambda: self.database)
+
+    @cached_property
+    def _course_generators(self) -> CourseGenerators:
+        return CourseGenerators(self.settings, lambda: self.database)
 
     @property
     def _held(self) -> list[tuple[str, Serving[Any]]]:

@@ -16,8 +16,10 @@ from lti_tool.admin.errors import ModelChanged, VersionMissing
 from lti_tool.admin.figure_names import PlainFigure, plain_figures
 from lti_tool.admin.training_forms import check_reason
 from lti_tool.admin.views import blueprint, record
+from lti_tool.models import course_store
 from lti_tool.models import store as models_store
-from lti_tool.models.errors import CurrentChanged, NothingToRollBack, VersionUnknown
+from lti_tool.models.course_store import Course
+from lti_tool.models.errors import CourseUnknown, CurrentChanged, NothingToRollBack, VersionUnknown
 from lti_tool.models.folders import Kind
 from lti_tool.models.promotion import roll_back
 from lti_tool.models.versions import ModelVersion
@@ -52,9 +54,14 @@ def models() -> ResponseReturnValue:
     with services().database.across_tenants() as connection:
         versions = models_store.list_versions(connection)
         problems = models_store.list_load_problems(connection, minutes=5)
+        courses = course_store.list_served_courses(connection)
     by_kind = {kind: [each for each in versions if each.kind == kind] for kind in _KINDS}
     return render_template(
-        "admin/models.html", by_kind=by_kind, problems=problems, explainer=services().settings.explainer
+        "admin/models.html",
+        by_kind=by_kind,
+        problems=problems,
+        courses=courses,
+        explainer=services().settings.explainer,
     )
 
 
@@ -78,8 +85,12 @@ def outdated() -> ResponseReturnValue:
 
 @blueprint.post("/models/<digest>/promote")
 def promote(digest: str) -> ResponseReturnValue:
-    """Have a version judged and, where it is not worse, put in charge; or put in charge with a reason."""
+    """Have a version judged and, where it is not worse, put in charge; or put in charge with a reason.
+
+    An explainer may be for one course only.
+    """
     version = _version(digest)
+    course = request.form.get("course", "")
     dataset = request.form.get("dataset", "")
     is_forced = request.form.get("then") == "force"
     checked = check_reason(request.form) if is_forced else None
@@ -88,15 +99,18 @@ def promote(digest: str) -> ResponseReturnValue:
         dataset = ""
     if not is_forced and not dataset:
         faults["dataset"] = _("Please choose a dataset of this list.")
+    if course and course not in {str(each.id) for each in _courses(version)}:
+        faults["course"] = _("Please choose a course of this list.")
     if faults:
         return _version_page(version, faults), 422
+    settings = {**(checked.settings if checked else {}), **({"course": int(course)} if course else {})}
     with services().database.across_tenants() as connection:
         number, is_new = ask_once(
             connection,
             "PROMOTION",
             dataset_digest=dataset or None,
             version_digest=version.digest,
-            settings=dict(checked.settings) if checked else {},
+            settings=settings,
         )
         if is_new:
             record(connection, "promotion-asked", detail=f"run {number}, {version.kind.lower()} {version.digest}")
@@ -105,13 +119,19 @@ def promote(digest: str) -> ResponseReturnValue:
 
 @blueprint.post("/models/rollback")
 def roll_model_back() -> ResponseReturnValue:
-    """Let what served before serve again."""
+    """Let what served before serve again, everywhere or in one course."""
     version = _version(request.form.get("digest", ""))
+    course = request.form.get("course", "")
+    if course and not (course.isascii() and course.isdecimal() and len(course) < 19):
+        raise ModelChanged("no number of a course")
+    course_id = int(course) if course else None
     try:
         with services().database.across_tenants() as connection:
-            roll_back(connection, version.kind, taken_for_current=version.digest, by=BY)
-    except (CurrentChanged, NothingToRollBack) as error:
+            roll_back(connection, version.kind, taken_for_current=version.digest, by=BY, course_id=course_id)
+    except (CourseUnknown, CurrentChanged, NothingToRollBack) as error:
         raise ModelChanged(str(error)) from error
+    if course:
+        return redirect(url_for("admin.model", digest=version.digest, notice="rolled-back"), 303)
     endpoint = "admin.outdated" if version.kind == "GRADER" else "admin.models"
     return redirect(url_for(endpoint, notice="rolled-back"), 303)
 
@@ -127,6 +147,14 @@ def _version(digest: str) -> ModelVersion:
         raise VersionMissing(str(error)) from error
 
 
+def _courses(version: ModelVersion) -> list[Course]:
+    """The courses that a version may serve alone: any for an explainer."""
+    if version.kind != "EXPLAINER":
+        return []
+    with services().database.across_tenants() as connection:
+        return course_store.list_courses(connection)
+
+
 def _version_page(version: ModelVersion, faults: dict[str, str]) -> str:
     with services().database.across_tenants() as connection:
         current = models_store.find_current(connection, version.kind)
@@ -140,6 +168,7 @@ def _version_page(version: ModelVersion, faults: dict[str, str]) -> str:
         settings=_settings_of(version),
         card=_card_of(version),
         datasets=list_datasets(services().settings),
+        courses=_courses(version),
         trained=trained,
         promotions=[run for run in runs if run.kind == "PROMOTION"],
         faults=faults,

@@ -13,6 +13,7 @@ from lti_tool.admin.errors import FolderStays, ReportMissing, RunMissing
 from lti_tool.admin.loss_curve import loss_curve
 from lti_tool.admin.training_forms import Checked, TrainedKind, check_training
 from lti_tool.admin.views import blueprint, record
+from lti_tool.models.course_store import list_courses
 from lti_tool.models.errors import NotProven
 from lti_tool.training import store
 from lti_tool.training.datasets import list_datasets
@@ -187,13 +188,13 @@ def _values(run: TrainingRun) -> dict[str, object]:
         "has_report": report_of(run) is not None,
         "reasons": reasons_of(run.error) if run.kind == "PROMOTION" and run.error else (),
         "next_seconds": 0 if run.is_over else SECONDS_TO_NEXT,
-        "titles": _titles() if run.kind == "EXPORT" else {},
+        "titles": _titles() if run.kind in ("EXPORT", "PROMOTION") else {},
     }
 
 
 def _titles() -> dict[int, str]:
     with services().database.across_tenants() as connection:
-        return {each.id: each.title for each in store.list_open_courses(connection)}
+        return {each.id: each.title for each in list_courses(connection)}
 
 
 def reasons_of(error: str) -> tuple[str, ...]:

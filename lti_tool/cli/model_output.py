@@ -14,6 +14,7 @@ from lti_tool.cli.output import complain, console, say, say_json
 
 if TYPE_CHECKING:
     from lti_tool.db import Database
+    from lti_tool.models.course_store import Course
     from lti_tool.models.folders import Kind
     from lti_tool.models.promotion import Change, Judgement
     from lti_tool.models.store import OutdatedQuiz
@@ -30,17 +31,24 @@ def kind_of(name: KindName | None) -> Kind | None:
     return None if name is None else "GRADER" if name == "grader" else "EXPLAINER"
 
 
-def facts_of(version: ModelVersion) -> dict[str, Any]:
-    """A version for programs."""
+def facts_of(version: ModelVersion, courses: Sequence[Course] = ()) -> dict[str, Any]:
+    """A version for programs, with those of ``courses`` that it was chosen for."""
     return {
         **asdict(version),
         "created_at": version.created_at.isoformat(),
         "promoted_at": version.promoted_at.isoformat() if version.promoted_at else None,
+        "courses": [
+            {"id": each.id, "title": each.title, "platform": each.platform}
+            for each in courses
+            if each.digest == version.digest
+        ],
     }
 
 
-def show_versions(versions: Sequence[ModelVersion], kinds: Sequence[Kind | None]) -> None:
-    """A table for people, and which of ``kinds`` the settings decide about."""
+def show_versions(
+    versions: Sequence[ModelVersion], kinds: Sequence[Kind | None], courses: Sequence[Course] = ()
+) -> None:
+    """A table for people, courses with an explainer of their own, and which of ``kinds`` the settings decide about."""
     if versions:
         # Narrow enough for a terminal of 80 columns.
         table = Table(box=None, padding=(0, 1, 0, 0))
@@ -53,12 +61,16 @@ def show_versions(versions: Sequence[ModelVersion], kinds: Sequence[Kind | None]
             cells = (each.digest, each.kind.lower(), each.status.lower(), added, figures)
             table.add_row(*map(Text, cells), Text((each.dataset_digest or "–")[:16]))
         console.print(table)
+    digests = {each.digest for each in versions}
+    for course in courses:
+        if course.digest in digests:
+            say(f"explainer {course.digest} serves {_named(course)}")
     for kind in kinds:
         if kind and not any(each.kind == kind and each.status == "CURRENT" for each in versions):
             say(f"The {kind.lower()} that the settings name serves; no trained one is promoted.")
 
 
-def show_version(version: ModelVersion) -> None:
+def show_version(version: ModelVersion, courses: Sequence[Course] = ()) -> None:
     """All that is known of a version, for people."""
     say(f"{version.kind.lower()} {version.digest}  {version.status.lower()}")
     say(f"  added     {version.created_at.astimezone():%Y-%m-%d %H:%M %Z} by {version.created_by}")
@@ -68,6 +80,10 @@ def show_version(version: ModelVersion) -> None:
     if version.promoted_at is not None:
         forced = f", forced: {version.forced_because}" if version.forced_because else ""
         say(f"  promoted  {version.promoted_at.astimezone():%Y-%m-%d %H:%M %Z} by {version.promoted_by}{forced}")
+    for course in courses:
+        if course.digest == version.digest:
+            chosen = f", since {course.chosen_at.astimezone():%Y-%m-%d %H:%M %Z}" if course.chosen_at else ""
+            say(f"  serves    {_named(course)}{chosen} by {course.chosen_by}")
     for title, values in (("settings", _flat(version.settings)), ("figures", dict(sorted(version.metrics.items())))):
         if values:
             say(f"  {title}")
@@ -110,11 +126,17 @@ def tell_of_change(
         say_json({**asdict(change), "judgement": found, "regrade_preview": quizzes})
         return
     kind = change.kind.lower()
-    say(f"{kind} {change.now or 'of the settings'} serves now, in place of {change.before or 'that of the settings'}")
+    where = f" course {change.course}" if change.course is not None else ""
+    before = change.before or "that of the settings"
+    say(f"{kind} {change.now or 'of the settings'} serves{where} now, in place of {before}")
     if change.kind == "EXPLAINER" and settings.explainer != "local":
         complain(f"EXPLAINER={settings.explainer}: workers use no trained explainer until EXPLAINER=local.")
     complain("Workers load it within a minute; `mlquiz doctor` says where one cannot.")
     _offer_regrades(outdated)
+
+
+def _named(course: Course) -> str:
+    return f"course {course.id}: {course.title or 'without a title'}, {course.platform}"
 
 
 def _offer_regrades(outdated: Sequence[OutdatedQuiz]) -> None:

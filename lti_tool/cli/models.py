@@ -31,6 +31,9 @@ from lti_tool.cli.output import complain, complaints, say, say_json
 from lti_tool.errors import NotConfigured
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from lti_tool.models.course_store import Course
     from lti_tool.models.gate import Tell
     from lti_tool.models.promotion import Judgement
     from lti_tool.models.versions import ModelVersion
@@ -85,31 +88,38 @@ def models_list(kind: KindName | None, as_json: bool) -> None:
       mlquiz models list
       mlquiz models list --kind grader --json | jq -r '.[] | select(.status == "CURRENT") | .digest'
     """
+    from lti_tool.models.course_store import list_served_courses
     from lti_tool.models.store import list_versions
 
     with opened_database(load_settings()) as database, database.across_tenants() as connection:
         versions = list_versions(connection, kind_of(kind))
+        courses = list_served_courses(connection)
     if as_json:
-        say_json([facts_of(version) for version in versions])
+        say_json([facts_of(version, courses) for version in versions])
         return
-    show_versions(versions, (kind_of(kind),) if kind else KINDS)
+    show_versions(versions, (kind_of(kind),) if kind else KINDS, courses)
 
 
 @models.command("show")
 @click.argument("digest")
 @click.option("--json", "as_json", is_flag=True, help="The version as JSON.")
 def models_show(digest: str, as_json: bool) -> None:
-    """Show all that is known of a version: its data, settings and figures, who added and who promoted it.
+    """Show all that is known of a version: its data, settings and figures, who added and promoted it, its courses.
 
     \b
     Example:
       mlquiz models show 89ab12cd
     """
-    version = _version(digest)
+    from lti_tool.models.course_store import list_served_courses
+    from lti_tool.models.store import get_version
+
+    with opened_database(load_settings()) as database, database.across_tenants() as connection:
+        version = get_version(connection, digest)
+        courses = list_served_courses(connection)
     if as_json:
-        say_json(facts_of(version))
+        say_json(facts_of(version, courses))
         return
-    show_version(version)
+    show_version(version, courses)
 
 
 @models.command("compare")
@@ -150,23 +160,31 @@ def models_compare(digest: str, other: str | None, as_json: bool) -> None:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of a dataset: candidate and current model are judged on its test part.",
 )
+@click.option("--course", default=None, help="An explainer for this course only, by title or number.")
 @click.option("--force", is_flag=True, help="Promote it although nothing shows that it is not worse.")
 @click.option("--reason", default=None, help="With --force: why, for the record; ten characters or more.")
 @click.option("--json", "as_json", is_flag=True, help="What serves now, as JSON.")
-def models_promote(digest: str, data: Path | None, force: bool, reason: str | None, as_json: bool) -> None:
+def models_promote(
+    digest: str, data: Path | None, course: str | None, force: bool, reason: str | None, as_json: bool
+) -> None:
     """Put a version in charge: workers load it within a minute, between two answers.
 
     Refused where the version may be worse than the one that serves: on all answers of the dataset's test part, on some
     sort of them, or by the behaviour suite. That takes minutes. Scores that were given stay as they are.
 
+    With --course an explainer serves that course before the one that serves everybody, which goes on with the languages
+    that it does not write.
+
     \b
     Examples:
       mlquiz models promote 89ab12cd --data datasets/spring
+      mlquiz models promote 0f1e2d3c --data datasets/spring --course "Machine learning 101"
       mlquiz models promote 89ab12cd --force --reason "Agreed with the course team on 12 May"
     """
-    from lti_tool.models.errors import AlreadyCurrent, ReasonMissing
+    from lti_tool.models.course_store import find_serving
+    from lti_tool.models.errors import ReasonMissing
     from lti_tool.models.gate import EvaluationGate, try_out
-    from lti_tool.models.promotion import promote, require_reason
+    from lti_tool.models.promotion import promote, require_fits_course, require_other, require_reason
     from lti_tool.models.store import find_current, get_version
 
     if force:
@@ -177,13 +195,15 @@ def models_promote(digest: str, data: Path | None, force: bool, reason: str | No
     with opened_database(settings) as database:
         with database.across_tenants() as connection:
             candidate = get_version(connection, digest)
-            current = find_current(connection, candidate.kind)
-        if current is not None and current.digest == candidate.digest:
-            raise AlreadyCurrent(f"{candidate.kind.lower()} {candidate.digest} serves already.")
+            place = _course(connection, course)
+            require_fits_course(candidate.kind, place.id if place else None)
+            current = find_serving(connection, place) if place else find_current(connection, candidate.kind)
+        require_other(candidate, current.digest if current else None)
         judgement: Judgement | None = None
         with _progress(as_json) as tell:
             if data is not None:
-                judgement = EvaluationGate(settings, data, tell)(candidate, current)
+                stays = place is not None and place.digest is None
+                judgement = EvaluationGate(settings, data, tell, current_stays=stays)(candidate, current)
             _require_proof(judgement, candidate, is_forced=force)
             tell(0, 0, "trying it out")
             try_out(settings, candidate)
@@ -196,6 +216,7 @@ def models_promote(digest: str, data: Path | None, force: bool, reason: str | No
                 judgement=judgement,
                 by=_who(),
                 forced_because=reason if force else None,
+                course_id=place.id if place else None,
             )
         tell_of_change(database, settings, change, as_json=as_json, judgement=judgement)
 
@@ -204,21 +225,35 @@ def models_promote(digest: str, data: Path | None, force: bool, reason: str | No
 @click.option(
     "--kind", type=click.Choice(["grader", "explainer"]), default=None, help="Which, where both are promoted."
 )
+@click.option("--course", default=None, help="Take back the explainer of this course only, by title or number.")
 @click.option("--json", "as_json", is_flag=True, help="What serves now, as JSON.")
-def models_rollback(kind: KindName | None, as_json: bool) -> None:
+def models_rollback(kind: KindName | None, course: str | None, as_json: bool) -> None:
     """Take the last promotion back: what served before serves again. Once more goes one further back.
+
+    With --course what serves everybody serves that course again.
 
     \b
     Examples:
       mlquiz models rollback
       mlquiz models rollback --kind explainer
+      mlquiz models rollback --course "Machine learning 101"
     """
     from lti_tool.models.errors import NothingToRollBack
-    from lti_tool.models.promotion import roll_back
+    from lti_tool.models.promotion import require_fits_course, roll_back
     from lti_tool.models.store import list_versions
 
     settings = load_settings()
     with opened_database(settings) as database:
+        if course is not None:
+            with database.across_tenants() as connection:
+                place = _course(connection, course)
+                assert place is not None  # it was named
+                require_fits_course(kind_of(kind) or "EXPLAINER", place.id)
+                change = roll_back(
+                    connection, "EXPLAINER", taken_for_current=place.digest, by=_who(), course_id=place.id
+                )
+            tell_of_change(database, settings, change, as_json=as_json)
+            return
         with database.across_tenants() as connection:
             promoted = [each for each in list_versions(connection, kind_of(kind)) if each.status == "CURRENT"]
         if not promoted:
@@ -246,11 +281,11 @@ def _require_proof(judgement: Judgement | None, candidate: ModelVersion, *, is_f
         raise NotProven(judgement.reasons)
 
 
-def _version(digest: str) -> ModelVersion:
-    from lti_tool.models.store import get_version
+def _course(connection: Connection, name: str | None) -> Course | None:
+    from lti_tool.exports.selection import named_courses
+    from lti_tool.models.course_store import get_course
 
-    with opened_database(load_settings()) as database, database.across_tenants() as connection:
-        return get_version(connection, digest)
+    return get_course(connection, named_courses(connection, (name,))[0]) if name is not None else None
 
 
 def _who() -> str:

@@ -20,7 +20,7 @@ REWORDING_BATCH = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewordingWork:
-    """A grade whose explanation the language model may reword."""
+    """A grade whose explanation the language model may reword; ``explainer`` is the version chosen for its course."""
 
     grade_id: int
     submission_id: int
@@ -32,6 +32,7 @@ class RewordingWork:
     high: float
     confidence: float
     flags: list[str]
+    explainer: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +173,14 @@ def lock_rewordings(connection: Connection, grade_ids: Sequence[int]) -> list[Re
         RewordingWork,
         """
         SELECT grades.id AS grade_id, grades.submission_id, submissions.attempt_id, submissions.question_id,
-            submissions.answer, grades.fraction, grades.low, grades.high, grades.confidence, grades.flags
+            submissions.answer, grades.fraction, grades.low, grades.high, grades.confidence, grades.flags,
+            course_explainers.digest AS explainer
         FROM rewordings
         JOIN grades ON grades.id = rewordings.grade_id
         JOIN submissions ON submissions.id = grades.submission_id
+        JOIN attempts ON attempts.id = submissions.attempt_id
+        JOIN resource_links ON resource_links.id = attempts.resource_link_id
+        LEFT JOIN course_explainers ON course_explainers.context_id = resource_links.context_id
         WHERE rewordings.grade_id = ANY(%s) AND rewordings.outcome = 'PENDING'
         ORDER BY grades.id
         FOR UPDATE OF rewordings SKIP LOCKED

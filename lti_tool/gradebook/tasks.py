@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
 from psycopg import Connection
 
-from grading.domain import Assessment, Flag, KeyPointVerdict, Question, Verdict
+from grading.domain import Assessment, Flag, KeyPointVerdict, Verdict
 from lti_tool.gradebook import outbox, store
 from lti_tool.gradebook.ags import SCORE_SCOPE
 from lti_tool.gradebook.column_store import list_untended_placements
@@ -32,6 +33,9 @@ from lti_tool.worker import (
     wake_each,
     workbench,
 )
+
+if TYPE_CHECKING:
+    from grading.explanation.explainer import Explanation, Item
 
 _FULL_QUEUE = 200
 
@@ -116,10 +120,10 @@ def explain(bench: Workbench, registration_id: int) -> tuple[list[int], bool]:
             each: get_grading_question(connection, each) for each in store.list_questions_of(connection, begun)
         }
         work = store.lock_rewordings(connection, begun)
-        assessed: list[tuple[Question, str, Assessment]] = [
+        assessed: list[Item] = [
             (questions[item.question_id], item.answer, _assessment(connection, item)) for item in work
         ]
-        explanations = bench.explainer.explain(assessed)
+        explanations = _explained(bench, [item.explainer for item in work], assessed)
         for item, explanation in zip(work, explanations, strict=True):
             is_served = explanation.source == "LLM"
             store.record_rewording(
@@ -135,6 +139,16 @@ def explain(bench: Workbench, registration_id: int) -> tuple[list[int], bool]:
         more = bool(store.list_tenants_with_rewordings(connection))
     _log.info("explained", count=len(work), served=sum(item.source == "LLM" for item in explanations))
     return delivery_ids, more
+
+
+def _explained(bench: Workbench, versions: Sequence[str | None], items: Sequence[Item]) -> list[Explanation]:
+    """Each item by the explainer of its course, those of one version in one batch."""
+    found: dict[int, Explanation] = {}
+    for version in dict.fromkeys(versions):
+        rows = [row for row, each in enumerate(versions) if each == version]
+        explanations = bench.explainer_for(version).explain([items[row] for row in rows])
+        found.update(zip(rows, explanations, strict=True))
+    return [found[row] for row in range(len(items))]
 
 
 def _assessment(connection: Connection, item: store.RewordingWork) -> Assessment:

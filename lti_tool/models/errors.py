@@ -12,7 +12,9 @@
     ├── NotProven              it may be worse than the version that serves: the message has the reasons
     ├── ReasonMissing          forcing needs a reason of ten characters or more
     ├── CurrentChanged         another version serves than the one that was compared with: somebody was quicker
-    └── NothingToRollBack      the bundled default serves
+    ├── NothingToRollBack      the bundled default serves, or what serves everybody serves the course
+    ├── CourseUnknown          no course has this number
+    └── NotForOneCourse        a grader serves all courses
 """
 
 from __future__ import annotations
@@ -66,4 +68,12 @@ class CurrentChanged(ModelVersionError):
 
 
 class NothingToRollBack(ModelVersionError):
-    """The bundled default serves: there is nothing before it."""
+    """The bundled default serves, or a course has no explainer of its own: there is nothing before it."""
+
+
+class CourseUnknown(ModelVersionError):
+    """No course has this number."""
+
+
+class NotForOneCourse(ModelVersionError):
+    """Scores must be comparable between courses: a grader serves all of them."""

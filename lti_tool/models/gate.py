@@ -45,10 +45,17 @@ _AWAKE = Question(prompt="Is this model awake?", model_answers=("Yes, it is awak
 class EvaluationGate:
     """Judges on the dataset in a folder: graders by :func:`finetune.evaluation.is_not_worse`, explainers by checks."""
 
-    def __init__(self, settings: Settings, data: Path, progress: Tell | None = None) -> None:
-        """``data`` is a dataset's folder; only its test part is looked at."""
+    def __init__(
+        self, settings: Settings, data: Path, progress: Tell | None = None, *, current_stays: bool = False
+    ) -> None:
+        """``data`` is a dataset's folder; only its test part is looked at.
+
+        ``current_stays``: what serves now goes on with the languages that the candidate does not write, as what serves
+        everybody does where a course gets an explainer of its own. The model of the settings always does.
+        """
         self._settings = settings
         self._data = data
+        self._current_stays = current_stays
         self._tell: Tell = progress or (lambda _done, _total, _text: None)
 
     def __call__(self, candidate: ModelVersion, current: ModelVersion | None) -> Judgement:
@@ -129,7 +136,7 @@ class EvaluationGate:
             limit=EXPLAINED_ANSWERS,
             progress=self._tell,
         )
-        return judgement_of(found)
+        return judgement_of(found, current_stays=current is None or self._current_stays)
 
     def _generator(self, version: ModelVersion | None) -> Generator:
         from grading.explanation.explainer import load_generator
@@ -139,8 +146,11 @@ class EvaluationGate:
         return generator
 
 
-def judgement_of(evaluation: ExplainerEvaluation) -> Judgement:
-    """Whether the writer ``candidate`` is not worse than ``current`` by the checks, text by text on equal answers."""
+def judgement_of(evaluation: ExplainerEvaluation, *, current_stays: bool = False) -> Judgement:
+    """Whether the writer ``candidate`` is not worse than ``current`` by the checks, text by text on equal answers.
+
+    ``current_stays`` as :class:`EvaluationGate` has it.
+    """
     import numpy as np
 
     from finetune.evaluation.resampling import mean_figures
@@ -154,7 +164,7 @@ def judgement_of(evaluation: ExplainerEvaluation) -> Judgement:
         if after is not None and before is not None
     ]
     findings: dict[str, Any] = {"candidate": candidate.as_json(), "current": current.as_json(), "pairs": len(pairs)}
-    lost = sorted(set(current.languages) - set(candidate.languages))
+    lost = [] if current_stays else sorted(set(current.languages) - set(candidate.languages))
     reasons = [f"it does not write {', '.join(lost)}, as the current explainer does"] if lost else []
     if not pairs:
         return Judgement(ok=False, reasons=(*reasons, "no answer was worded by both explainers"), findings=findings)

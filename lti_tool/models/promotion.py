@@ -5,6 +5,9 @@
     candidate ──gate: not worse than what serves──▶ promote ──▶ CURRENT ──▶ workers load it between tasks
                   └─ forced, with a reason ───────────┘           └── roll_back ──▶ what served before
 
+An explainer may be promoted for one course: it serves that course before what serves everybody, and a rollback for the
+course lets that serve again.
+
 The gate runs for minutes and before the transaction; should somebody else have changed what serves meanwhile, its
 judgement is worth nothing and the promotion is refused.
 """
@@ -19,8 +22,16 @@ from psycopg import Connection
 
 from config.settings import Settings
 from lti_tool.launch.audit import record_event
-from lti_tool.models import store
-from lti_tool.models.errors import AlreadyCurrent, CurrentChanged, NothingToRollBack, NotProven, ReasonMissing
+from lti_tool.models import course_store, store
+from lti_tool.models.course_store import Course
+from lti_tool.models.errors import (
+    AlreadyCurrent,
+    CurrentChanged,
+    NotForOneCourse,
+    NothingToRollBack,
+    NotProven,
+    ReasonMissing,
+)
 from lti_tool.models.folders import Kind, intact_folder
 from lti_tool.models.versions import ModelVersion
 
@@ -49,11 +60,15 @@ class Gate(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What serves now and what served before, as digests; ``None``: the model that the settings name."""
+    """What serves now and what served before, as digests; ``None``: the model that the settings name.
+
+    ``course`` is the number of the one course that it is about.
+    """
 
     kind: Kind
     before: str | None
     now: str | None
+    course: int | None = None
 
 
 def promote(
@@ -65,52 +80,76 @@ def promote(
     judgement: Judgement | None,
     by: str,
     forced_because: str | None = None,
+    course_id: int | None = None,
 ) -> Change:
-    """Make ``candidate`` CURRENT, in the caller's transaction.
+    """Make ``candidate`` CURRENT, or the explainer of one course, in the caller's transaction.
 
     ``judgement`` is the gate's on ``judged_against``, the digest that served then; it may be left out where
     ``forced_because`` says why. Raises :class:`NotProven`, :class:`ReasonMissing`, :class:`AlreadyCurrent`,
-    :class:`CurrentChanged`, and :class:`~lti_tool.models.errors.VersionBroken` where the folder is not whole here.
+    :class:`CurrentChanged`, and :class:`~lti_tool.models.errors.VersionBroken` where the folder is not whole here; for
+    a course :class:`NotForOneCourse` and :class:`~lti_tool.models.errors.CourseUnknown` too.
     """
+    require_fits_course(candidate.kind, course_id)
     if forced_because is not None:
         require_reason(forced_because)
     elif judgement is None or not judgement.ok:
         raise NotProven(judgement.reasons if judgement else ("it was compared with nothing",))
     intact_folder(settings.versions_path, candidate.digest)
-    current = _locked_current(connection, candidate.kind)
-    if current == candidate.digest:
-        raise AlreadyCurrent(f"{candidate.kind.lower()} {candidate.digest} serves already.")
+    course, current = _locked_current(connection, candidate.kind, course_id)
+    require_other(candidate, current)
     _require_unchanged(candidate.kind, judged_against, current)
     findings = judgement.findings if judgement else {}
     reason = forced_because.strip() if forced_because is not None else None
-    store.put_in_charge(connection, candidate, by=by, forced_because=reason, findings=findings)
-    record_event(
+    if course is None:
+        store.put_in_charge(connection, candidate, by=by, forced_because=reason, findings=findings)
+    else:
+        course_store.choose_explainer(connection, course, candidate.digest, by=by)
+    _record(
         connection,
         "model-promotion-forced" if reason else "model-promoted",
-        detail=f"{candidate.kind.lower()} {candidate.digest} in place of {_name(current)}, by {by}",
+        f"{candidate.kind.lower()} {candidate.digest} in place of {_name(current)}",
+        course,
+        by=by,
         facts={"reason": reason or "", "digest": candidate.digest, "before": current or ""},
     )
-    return Change(kind=candidate.kind, before=current, now=candidate.digest)
+    return Change(kind=candidate.kind, before=current, now=candidate.digest, course=course_id)
 
 
-def roll_back(connection: Connection, kind: Kind, *, taken_for_current: str | None, by: str) -> Change:
+def roll_back(
+    connection: Connection, kind: Kind, *, taken_for_current: str | None, by: str, course_id: int | None = None
+) -> Change:
     """Make current again what served before ``taken_for_current``, without any comparison; in the caller's transaction.
 
-    Raises :class:`NothingToRollBack`, and :class:`CurrentChanged` where another version serves: two people who roll
-    back at once roll back once.
+    For a course, that is what serves everybody. Raises :class:`NothingToRollBack`, and :class:`CurrentChanged` where
+    another version serves: two people who roll back at once roll back once.
     """
-    current = _locked_current(connection, kind)
+    course, current = _locked_current(connection, kind, course_id)
+    if course is not None and course.digest is None:
+        raise NothingToRollBack(f"Course {course.id} has no explainer of its own: what serves everybody serves it.")
     _require_unchanged(kind, taken_for_current, current)
     if current is None:
         raise NothingToRollBack(f"No promoted {kind.lower()} serves: there is nothing before the settings' model.")
-    before = store.take_back(connection, kind, by=by)
-    record_event(
-        connection,
-        "model-rolled-back",
-        detail=f"{kind.lower()} {current}, back to {_name(before)}, by {by}",
-        facts={"digest": before or "", "before": current},
-    )
-    return Change(kind=kind, before=current, now=before)
+    if course is None:
+        before = store.take_back(connection, kind, by=by)
+    else:
+        course_store.give_up_explainer(connection, course)
+        before = store.current_digest(connection, kind)
+    facts: dict[str, int | str] = {"digest": before or "", "before": current}
+    told = f"{kind.lower()} {current}, back to {_name(before)}"
+    _record(connection, "model-rolled-back", told, course, by=by, facts=facts)
+    return Change(kind=kind, before=current, now=before, course=course_id)
+
+
+def require_fits_course(kind: Kind, course_id: int | None) -> None:
+    """Raise :class:`NotForOneCourse` for a grader that is to serve one course."""
+    if course_id is not None and kind != "EXPLAINER":
+        raise NotForOneCourse("A grader serves all courses, or scores could not be compared: leave the course out.")
+
+
+def require_other(candidate: ModelVersion, current: str | None) -> None:
+    """Raise :class:`AlreadyCurrent` where the candidate is what serves."""
+    if current == candidate.digest:
+        raise AlreadyCurrent(f"{candidate.kind.lower()} {candidate.digest} serves already.")
 
 
 def require_reason(reason: str) -> None:
@@ -122,9 +161,29 @@ def require_reason(reason: str) -> None:
         )
 
 
-def _locked_current(connection: Connection, kind: Kind) -> str | None:
+def _locked_current(connection: Connection, kind: Kind, course_id: int | None) -> tuple[Course | None, str | None]:
+    """The course, if it is about one, and what serves it or everybody."""
     store.lock_versions(connection)
-    return store.current_digest(connection, kind)
+    current = store.current_digest(connection, kind)
+    if course_id is None:
+        return None, current
+    course = course_store.get_course(connection, course_id)
+    return course, course.digest or current
+
+
+def _record(
+    connection: Connection, event: str, told: str, course: Course | None, *, by: str, facts: Mapping[str, int | str]
+) -> None:
+    if course is None:
+        record_event(connection, event, detail=f"{told}, by {by}", facts=facts)
+        return
+    record_event(
+        connection,
+        event,
+        registration_id=course.registration_id,
+        detail=f"{told} for course {course.id}, by {by}",
+        facts={**facts, "context_id": course.id},
+    )
 
 
 def _require_unchanged(kind: Kind, expected: str | None, current: str | None) -> None:

@@ -96,28 +96,41 @@ class Serving(Generic[Model]):
             return store.current_digest(connection, self.kind)
 
     def _tried(self, digest: str | None) -> Model | None:
-        """The version's model; ``None`` where it cannot be loaded, which is logged and kept for ``mlquiz doctor``."""
-        started = time.monotonic()
-        try:
-            folder = intact_folder(self._settings.versions_path, digest) if digest is not None else None
-            model = self._load(self._settings, folder)
-        except Exception as error:
+        """The version's model; ``None`` where it cannot be loaded."""
+        model = tried(self.kind, self._settings, self._database(), digest, self._load)
+        if model is None:
             self._failed = digest, time.monotonic() + RETRY_SECONDS
-            _log.exception("cannot load the promoted model, going on as before", kind=self.kind, digest=digest)
-            with self._database().across_tenants() as connection:
-                problem = str(error) or type(error).__name__
-                store.record_load_problem(connection, _host(), self.kind, digest, problem)
             return None
-        before, self.digest = self.digest, digest
+        self.digest = digest
         self._settled()
-        seconds = round(time.monotonic() - started, 1)
-        _log.info("model loaded", kind=self.kind, digest=digest, before=before, seconds=seconds)
         return model
 
     def _settled(self) -> None:
-        self._failed = None
-        with self._database().across_tenants() as connection:
-            store.forget_load_problem(connection, _host(), self.kind)
+        if self._failed is not None:
+            forget_problem(self._database(), self.kind, self._failed[0])
+            self._failed = None
+
+
+def tried(kind: Kind, settings: Settings, database: Database, digest: str | None, load: Load[Model]) -> Model | None:
+    """A version, loaded; ``None`` where it cannot be, which is logged and kept for ``mlquiz doctor``."""
+    started = time.monotonic()
+    try:
+        folder = intact_folder(settings.versions_path, digest) if digest is not None else None
+        model = load(settings, folder)
+    except Exception as error:
+        _log.exception("cannot load the promoted model, going on as before", kind=kind, digest=digest)
+        with database.across_tenants() as connection:
+            store.record_load_problem(connection, _host(), kind, digest, str(error) or type(error).__name__)
+        return None
+    forget_problem(database, kind, digest)
+    _log.info("model loaded", kind=kind, digest=digest, seconds=round(time.monotonic() - started, 1))
+    return model
+
+
+def forget_problem(database: Database, kind: Kind, digest: str | None) -> None:
+    """Note that this machine can serve a version, or need not any more."""
+    with database.across_tenants() as connection:
+        store.forget_load_problem(connection, _host(), kind, digest)
 
 
 def grader_serving(settings: Settings, database: Callable[[], Database]) -> Serving[Grader]:

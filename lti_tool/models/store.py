@@ -162,27 +162,32 @@ def record_load_problem(connection: Connection, host: str, kind: Kind, digest: s
     """Keep why a machine's workers cannot serve what they should; written again at each try."""
     connection.execute(
         "INSERT INTO model_load_problems (host, kind, digest, problem) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (host, kind) DO UPDATE SET digest = EXCLUDED.digest, problem = EXCLUDED.problem, at = now()",
+        " ON CONFLICT (host, kind, digest) DO UPDATE SET problem = EXCLUDED.problem, at = now()",
         (host, kind, digest, problem[:2000]),
     )
 
 
-def forget_load_problem(connection: Connection, host: str, kind: Kind) -> None:
-    """The workers of a machine serve what they should."""
-    connection.execute("DELETE FROM model_load_problems WHERE host = %s AND kind = %s", (host, kind))
+def forget_load_problem(connection: Connection, host: str, kind: Kind, digest: str | None) -> None:
+    """The workers of a machine serve this version, or need not any more."""
+    connection.execute(
+        "DELETE FROM model_load_problems WHERE host = %s AND kind = %s AND digest IS NOT DISTINCT FROM %s",
+        (host, kind, digest),
+    )
 
 
 def list_load_problems(connection: Connection, *, minutes: int) -> list[LoadProblem]:
-    """Machines whose workers said in the last ``minutes`` that they cannot serve what serves now."""
+    """Machines whose workers said in the last ``minutes`` that they cannot serve what serves now, all or a course."""
     return fetch_all(
         connection,
         LoadProblem,
         """
         SELECT host, kind, digest, problem, at FROM model_load_problems
-        WHERE at > now() - make_interval(mins => %s) AND digest IS NOT DISTINCT FROM (
-            SELECT digest FROM model_versions WHERE kind = model_load_problems.kind AND status = 'CURRENT'
+        WHERE at > now() - make_interval(mins => %s) AND (
+            digest IN (SELECT digest FROM course_explainers) OR digest IS NOT DISTINCT FROM (
+                SELECT digest FROM model_versions WHERE kind = model_load_problems.kind AND status = 'CURRENT'
+            )
         )
-        ORDER BY host, kind
+        ORDER BY host, kind, digest
         """,
         minutes,
     )

@@ -14,6 +14,7 @@ from psycopg import Connection
 from config.settings import Settings
 from lti_tool.exports.bookkeeping import is_exported_since
 from lti_tool.models.adding import add_run as add_version
+from lti_tool.models.course_store import list_served_courses
 from lti_tool.models.errors import ModelVersionError
 from lti_tool.models.store import get_version
 from lti_tool.training.log_tail import last_words
@@ -81,12 +82,20 @@ def exported_before(connection: Connection, settings: Settings, run: TrainingRun
 
 def cancelled(connection: Connection, run: TrainingRun) -> Outcome:
     """What a run came to whose command was ended because somebody asked: a promotion may have been done by then."""
-    if run.kind == "PROMOTION" and get_version(connection, run.version_digest or "").status == "CURRENT":
+    if run.kind == "PROMOTION" and _is_in_charge(connection, run):
         return Outcome(
             status="CANCELLED",
             error="It was cancelled too late: the model is in charge already. “Take it back” on its page undoes that.",
         )
     return Outcome(status="CANCELLED")
+
+
+def _is_in_charge(connection: Connection, run: TrainingRun) -> bool:
+    """Whether what a promotion was asked for has been done; a course that is gone has no explainer."""
+    course = run.settings.get("course")
+    if course is None:
+        return get_version(connection, run.version_digest or "").status == "CURRENT"
+    return any(each.id == course and each.digest == run.version_digest for each in list_served_courses(connection))
 
 
 def _answer(path: Path) -> dict[str, Any] | None:
@@ -138,6 +147,7 @@ def _promoted(told: Mapping[str, Any]) -> dict[str, Any]:
         "kind": told["kind"],
         "before": told["before"],
         "now": told["now"],
+        "course": told.get("course"),
         "reasons": list(judgement.get("reasons", ())),
         "was_judged": bool(judgement),
     }

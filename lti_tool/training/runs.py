@@ -94,6 +94,8 @@ def _export(run: TrainingRun, settings: Settings) -> list[str]:
 
 def _promotion(run: TrainingRun, settings: Settings) -> list[str]:
     arguments = ["--data", _data(run, settings)] if run.dataset_digest else []
+    if course := run.settings.get("course"):
+        arguments += ["--course", str(int(course))]
     reason = run.settings.get("reason")
     return [*arguments, *(["--force", f"--reason={reason}"] if reason else [])]
 

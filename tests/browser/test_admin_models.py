@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+from psycopg import Connection
 
 from config.settings import Settings
 from lti_tool.db import Database
+from lti_tool.launch import platforms
 from lti_tool.models.adding import add_run as add_version
 from lti_tool.models.errors import NotProven
 from lti_tool.models.folders import remove_folder
@@ -38,6 +40,33 @@ LOSSES = tuple(
     (step, round(0.08 + 0.6 * math.exp(-step / 120) + random.Random(step).uniform(0, 0.05), 4))
     for step in range(4, 600, 4)
 )
+
+
+def served_explainer(connection: Connection) -> str:
+    """An explainer that serves two courses, one with a long name and one without; its digest."""
+    registration = platforms.add_platform(
+        connection,
+        issuer="https://lms.example.edu",
+        client_id="client-1",
+        auth_login_url="https://lms.example.edu/auth",
+        auth_token_url="https://lms.example.edu/token",
+        jwks_url="https://lms.example.edu/jwks",
+        deployment_ids=["1"],
+    )
+    connection.execute(
+        "INSERT INTO model_versions (digest, kind, run_folder, created_by) VALUES (%s, 'EXPLAINER', '/run', 'ada')",
+        ("e" * 16,),
+    )
+    for title in ("", "Foundations of Donaudampfschifffahrtsgesellschaftskapitänswissenschaft for beginners, 2"):
+        connection.execute(
+            "WITH course AS (INSERT INTO contexts (registration_id, deployment_id, platform_context_id, title)"
+            " SELECT registration_id, id, %s, %s FROM deployments WHERE registration_id = %s"
+            " RETURNING registration_id, id)"
+            " INSERT INTO course_explainers (registration_id, context_id, digest, chosen_by)"
+            " SELECT registration_id, id, %s, 'ada, by command' FROM course",
+            (f"course-{title}", title, registration.id, "e" * 16),
+        )
+    return "e" * 16
 
 
 class Filled:
@@ -65,6 +94,7 @@ class Filled:
                 by="ada, by command",
                 forced_because="Agreed with the course team on 12 May",
             )
+            self.explainer = served_explainer(connection)
         self.judged = self.ended("PROMOTION", "FAILED", version_digest=self.candidate, error=str(NotProven(REASONS)))
         self.failed = self.ended("GRADER", "FAILED", error="Its process died. The machine had too little memory.")
         Path(trainer.run(self.failed).folder or "").mkdir(parents=True)
@@ -119,7 +149,8 @@ class Filled:
     @property
     def paths(self) -> tuple[str, ...]:
         return (
-            *("models", f"models/{self.current}", f"models/{self.candidate}", "models/outdated?notice=rolled-back"),
+            *("models", f"models/{self.current}", f"models/{self.candidate}", f"models/{self.explainer}"),
+            "models/outdated?notice=rolled-back",
             *("trainings", "trainings/new/grader", "trainings/new/explainer"),
             *(f"trainings/{each}" for each in (self.running, self.waiting, self.unserved)),
             *(f"trainings/{each}" for each in (self.failed, self.trained, self.judged)),
@@ -199,6 +230,21 @@ def test_what_a_training_left_is_removed_after_a_second_click(
     expect(page.get_by_text("Removed.")).to_be_visible()
     expect(page.get_by_text("Remove…")).to_have_count(0)
     assert not folder.exists()
+
+
+def test_an_explainer_is_taken_from_one_course_after_a_second_click(
+    opens: Callable[..., Page], base: str, database: Database, filled: Filled
+) -> None:
+    page = opens()
+    signs_in(page, base, database)
+    page.goto(f"{base}/admin/models/{filled.explainer}")
+    back = page.get_by_role("button", name="Let what serves everybody explain here again")
+    expect(back.first).to_be_hidden()
+    page.get_by_text("Take it back… a course without a title").click()
+    back.first.click()
+    expect(page.get_by_text("Taken back.")).to_be_visible()
+    courses = page.get_by_role("region", name="Courses where it explains first")
+    expect(courses.get_by_role("listitem")).to_have_count(1)
 
 
 def test_all_of_it_works_without_scripts(

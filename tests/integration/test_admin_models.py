@@ -30,7 +30,7 @@ from lti_tool.training.processes import this_process
 from lti_tool.training.store import Progress, RunKind, TrainingRun
 from tests.course_actors import Course, make_question
 from tests.integration.test_admin import Admin, link_of, trail
-from tests.model_runs import make_run
+from tests.model_runs import make_explainer_run, make_run
 from tests.training_actors import STUDENT_TEXT, Trainer, make_dataset
 
 REASON = "Agreed with the course team"
@@ -620,6 +620,83 @@ def test_a_rollback_lets_what_served_before_serve(
     admin.sends("/models/rollback", 409, digest=version)
     assert "another model serves by now" in admin.text
     assert trail(database)[-1] == "model-rolled-back"
+
+
+@pytest.fixture
+def explainer(database: Database, settings: Settings, course: Course, tmp_path: Path, tiny_lm_folder: Path) -> str:
+    """The digest of a candidate beside a course."""
+    course.has_quiz()
+    run = make_explainer_run(tmp_path / "explainer", tiny_lm_folder)
+    with database.across_tenants() as connection:
+        return add_version(connection, settings, run, by="ada").version.digest
+
+
+def number_of(course: Course) -> int:
+    with course.transaction() as connection:
+        return course.context_id(connection)
+
+
+def test_an_explainer_is_asked_for_one_course(
+    admin: Admin, database: Database, explainer: str, course: Course, dataset: str
+) -> None:
+    number = number_of(course)
+    options = admin.opens(f"/models/{explainer}").soup.select("#course option")
+    assert [each["value"] for each in options] == ["", str(number)]
+    assert "Machine learning 101 (lms.example.edu" in options[1].get_text()
+    admin.sends(f"/models/{explainer}/promote", dataset=dataset, then="judge", course=str(number))
+    admin.sends(f"/models/{explainer}/promote", then="force", reason=REASON, course=str(number))
+    assert [each.settings for each in runs(database, "PROMOTION")] == [
+        {"reason": REASON, "course": number},
+        {"course": number},
+    ]
+    assert "Machine learning 101" in admin.text
+
+
+@pytest.mark.parametrize("course_id", ["999999", "x", "²", "-1"])
+def test_a_course_that_is_not_there_is_refused(
+    admin: Admin, database: Database, explainer: str, version: str, course_id: str
+) -> None:
+    for digest in (explainer, version):
+        admin.sends(f"/models/{digest}/promote", 422, then="force", reason=REASON, course=course_id)
+        admin.sends("/models/rollback", 409, digest=explainer, course=course_id)
+    assert "choose a course" not in admin.opens(f"/models/{version}").text
+    assert runs(database, "PROMOTION") == []
+
+
+def test_the_courses_of_an_explainer_are_listed_and_one_is_taken_back(
+    admin: Admin, database: Database, settings: Settings, explainer: str, course: Course
+) -> None:
+    number = number_of(course)
+    with database.across_tenants() as connection:
+        candidate = get_version(connection, explainer)
+        promote(
+            connection,
+            settings,
+            candidate,
+            judged_against=None,
+            judgement=None,
+            by="ada",
+            forced_because=REASON,
+            course_id=number,
+        )
+    assert "Explains first in: Machine learning 101" in admin.opens("/models").text
+    page = admin.opens(f"/models/{explainer}")
+    assert "Courses where it explains first" in page.text
+    assert page.value("form[action$=rollback] [name=course]") == str(number)
+    admin.sends("/models/rollback", digest=explainer, course=str(number))
+    assert "Taken back" in admin.text
+    assert "Courses where it explains first" not in admin.text
+    assert trail(database)[-1] == "model-rolled-back"
+    admin.sends("/models/rollback", 409, digest=explainer, course=str(number))
+
+
+def test_after_a_promotion_for_a_course_the_course_is_named(
+    admin: Admin, trainer: Trainer, explainer: str, course: Course
+) -> None:
+    number = trainer.asks("PROMOTION", version_digest=explainer, settings={"course": number_of(course)})
+    result = {"kind": "EXPLAINER", "before": None, "now": explainer, "course": number_of(course), "reasons": []}
+    ended(trainer, number, result=result)
+    assert "It explains in this course now: Machine learning 101." in admin.opens(f"/trainings/{number}").text
 
 
 def test_quizzes_with_scores_of_another_grader_are_named_with_the_way_to_grade_again(

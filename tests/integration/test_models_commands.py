@@ -255,3 +255,69 @@ def test_answers_of_the_version_before_are_counted_and_none_is_graded_again(
     with database.across_tenants() as connection:
         assert connection.execute("SELECT count(*) FROM regrades").fetchone() == (0,)
     assert facts(run("rollback", "--json"))["regrade_preview"] == []
+
+
+# For one course -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def explainer(run: Run, course: Course, tmp_path: Path, tiny_lm_folder: Path) -> str:
+    """The digest of a candidate beside a course."""
+    course.has_quiz()
+    return add(run, make_explainer_run(tmp_path / "explainer", tiny_lm_folder))
+
+
+def test_an_explainer_is_given_to_one_course_and_taken_back(run: Run, explainer: str) -> None:
+    forced = ("--force", "--reason", "Agreed with the course team")
+    given = facts(run("promote", explainer, "--course", "Machine learning 101", *forced, "--json"))
+    assert (given["before"], given["now"]) == (None, explainer)
+    shown = facts(run("show", explainer, "--json"))
+    assert shown["status"] == "CANDIDATE"
+    assert shown["courses"] == [{"id": given["course"], "title": "Machine learning 101", "platform": "lms.example.edu"}]
+    named = f"course {given['course']}: Machine learning 101, lms.example.edu"
+    assert f"explainer {explainer} serves {named}" in run("list").stdout
+    assert named in run("show", explainer).stdout
+    assert "serves already" in run("promote", explainer, "--course", given["course"], *forced).stderr
+    back = run("rollback", "--course", given["course"])
+    assert f"explainer of the settings serves course {given['course']} now, in place of {explainer}" in back.stdout
+    assert run("rollback", "--course", given["course"]).exit_code == 1
+    assert facts(run("show", explainer, "--json"))["courses"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--course", "Alchemy", "--force", "--reason", "Agreed with the team"), "no course is called 'Alchemy'"),
+        (("--course", "Machine learning 101"), "--data"),
+    ],
+)
+def test_a_course_that_is_not_there_and_no_proof_are_refused(
+    run: Run, explainer: str, arguments: tuple[str, ...], words: str
+) -> None:
+    result = run("promote", explainer, *arguments)
+    assert result.exit_code
+    assert words in result.stderr
+    assert facts(run("show", explainer, "--json"))["courses"] == []
+
+
+@pytest.mark.usefixtures("explainer")
+def test_a_grader_is_for_all_courses(run: Run, added: str) -> None:
+    result = run("promote", added, "--course", "Machine learning 101", "--force", "--reason", "Agreed with the team")
+    assert result.exit_code == 1
+    assert "A grader serves all courses" in result.stderr
+
+
+def test_a_judging_for_a_course_is_beside_what_serves_it(
+    run: Run, explainer: str, tmp_path: Path, tiny_lm_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str | None, bool]] = []
+
+    def judge(self: gates.EvaluationGate, candidate: Any, current: Any) -> Judgement:
+        asked.append((current.digest if current else None, self._current_stays))
+        return Judgement(ok=True)
+
+    monkeypatch.setattr(gates.EvaluationGate, "__call__", judge)
+    second = add(run, make_explainer_run(tmp_path / "second", tiny_lm_folder, "two", seed=6))
+    for digest in (explainer, second):
+        assert run("promote", digest, "--course", "Machine learning 101", "--data", tmp_path).exit_code == 0
+    assert asked == [(None, True), (explainer, False)]

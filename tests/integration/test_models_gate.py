@@ -297,6 +297,17 @@ def test_an_explainer_is_judged_by_the_checks_on_the_same_answers(
     assert reason in " ".join(judgement.reasons)
 
 
+def test_languages_that_what_serves_goes_on_with_are_not_lost(judge: Judge, questions: list[GradedQuestion]) -> None:
+    current = Writer(is_good=True, languages=frozenset({"en", "ko"}))
+    evaluation = evaluate_explainer(
+        load_grader(judge.settings),
+        questions,
+        {"candidate": lambda: Writer(is_good=True), "current": lambda: current},  # pyright: ignore[reportArgumentType, reportReturnType]
+    )
+    assert judgement_of(evaluation, current_stays=True).ok
+    assert judgement_of(evaluation).reasons == ("it does not write ko, as the current explainer does",)
+
+
 def test_where_no_explainer_of_ours_serves_there_is_none_to_compare(judge: Judge, tiny_lm_folder: Path) -> None:
     candidate = judge.adds(make_explainer_run(judge.folder / "explainer", tiny_lm_folder))
     data = write_samples(judge.folder / "dataset", count=2)

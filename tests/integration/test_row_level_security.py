@@ -108,6 +108,14 @@ def fill(course: Course) -> None:
             "INSERT INTO explanation_ratings (explanation_id, rating) SELECT id, 'WRONG' FROM explanations"
         )
         connection.execute(
+            "INSERT INTO model_versions (digest, kind, run_folder, created_by)"
+            " VALUES ('0123456789abcdef', 'EXPLAINER', '/run', 'ada') ON CONFLICT (digest) DO NOTHING"
+        )
+        connection.execute(
+            "INSERT INTO course_explainers (context_id, digest, chosen_by)"
+            " SELECT id, '0123456789abcdef', 'ada' FROM contexts"
+        )
+        connection.execute(
             "INSERT INTO trials (user_id, question, answer) SELECT created_by, '{}', 'An answer' FROM regrades"
         )
         connection.execute(

@@ -239,6 +239,13 @@ def test_a_judging_names_the_dataset_and_forces_nothing(here: Settings) -> None:
     ]
 
 
+def test_a_promotion_for_one_course_names_it(here: Settings) -> None:
+    run = made("PROMOTION", version_digest=VERSION, settings={"course": 12, "reason": "Agreed with the team"})
+    assert command_of(run, here)[3:] == [
+        *("models", "promote", VERSION, "--course", "12", "--force", "--reason=Agreed with the team", "--json")
+    ]
+
+
 @pytest.mark.parametrize(("kind", "is_given"), [("GRADER", False), ("EXPLAINER", False), ("EXPORT", True)])
 def test_only_what_asks_the_database_is_told_where_it_is(here: Settings, kind: RunKind, is_given: bool) -> None:
     settings = load_settings(

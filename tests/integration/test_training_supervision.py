@@ -17,9 +17,11 @@ from lti_tool import worker
 from lti_tool.db import Database
 from lti_tool.errors import DatabaseUnavailable
 from lti_tool.training import store, supervision, tasks
+from lti_tool.training.outcomes import cancelled
 from lti_tool.training.processes import ProcessOf, end_session_of, host_name, is_alive, this_process
 from lti_tool.training.store import TrainingRun
 from lti_tool.training.supervision import supervise
+from tests.course_actors import Course
 from tests.training_actors import STUDENT_TEXT, Trainer, make_dataset
 
 FOR_EVER = "import time\nwhile True: time.sleep(60)"
@@ -203,6 +205,28 @@ def test_a_promotion_that_is_cancelled_too_late_says_what_serves(trainer: Traine
     run = cut_short(trainer, FOR_EVER, cancel, kind="PROMOTION", version="a" * 16)
     assert run.status == "CANCELLED"
     assert ("in charge already" in (run.error or "")) is is_done
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_promotion_for_a_course_that_is_cancelled_too_late_says_so(
+    trainer: Trainer, course: Course, is_done: bool
+) -> None:
+    course.author()
+    with course.transaction() as connection:
+        number = course.context_id(connection)
+        connection.execute(
+            "INSERT INTO model_versions (digest, kind, run_folder, created_by) VALUES (%s, 'EXPLAINER', '/run', 'ada')",
+            ("a" * 16,),
+        )
+        if is_done:
+            connection.execute(
+                "INSERT INTO course_explainers (context_id, digest, chosen_by) VALUES (%s, %s, 'ada')",
+                (number, "a" * 16),
+            )
+    run = trainer.run(trainer.asks("PROMOTION", version_digest="a" * 16, settings={"course": number}))
+    with trainer.database.across_tenants() as connection:
+        outcome = cancelled(connection, run)
+    assert ("in charge already" in (outcome.error or "")) is is_done
 
 
 def test_cancelling_ends_what_the_command_started_too(trainer: Trainer, tmp_path: Path) -> None:
