@@ -16,8 +16,7 @@ from safetensors.numpy import save_file
 from config.settings import load_settings
 from grading.domain import Flag
 from grading.errors import ModelError
-from grading.explanation import explainer
-from grading.explanation import shared_model
+from grading.explanation import explainer, shared_model
 from grading.explanation.errors import GeneratorRefused, GeneratorUnavailable
 from grading.explanation.explainer import Explainer, Item, load_explainer
 from grading.explanation.feedback import Feedback, feedback_from
