@@ -11,6 +11,7 @@ import pytest
 
 from config import load_settings
 from config.settings import Settings
+from finetune.evaluation.writers import chosen_writers
 from finetune.explainer_examples import ExplainerCase, assessment_of, cases_from, question_of
 from grading.explanation.checks import problems_in
 from grading.explanation.errors import GeneratorRefused
@@ -84,6 +85,13 @@ def test_it_takes_part_in_an_explanation(generator: OpenVinoGenerator, unseen: l
     found = Explainer(generator).explain(items)
     assert any(each.source == "LLM" for each in found)
     assert all((each.source == "LLM") != bool(each.refused) for each in found if "adapter" in each.versions)
+
+
+def test_an_evaluation_without_names_judges_what_serves(models_path: Path) -> None:
+    writers, _ = chosen_writers(settings_for(models_path, "openvino"), None, None)
+    assert isinstance(writers["adapter"](), OpenVinoGenerator)
+    chosen, _ = chosen_writers(settings_for(models_path, "openvino"), "bundled:smollm2-135m-instruct", None)
+    assert isinstance(chosen["adapter"](), LocalGenerator)
 
 
 def test_no_torch_is_imported(models_path: Path, generator: OpenVinoGenerator) -> None:
