@@ -127,7 +127,8 @@ def student_erase(name: str, sub: str, yes: bool, as_json: bool) -> None:
     for each in erasure.derived:
         say(f"{each.folder} (dataset {each.digest}) was imported from such a dataset and may hold them: delete it")
     for each in erasure.models:
-        say(f"{each.kind.lower()} {each.digest} ({each.status.lower()}) was trained with dataset {each.dataset_digest}")
+        standing = each.status.lower() + (f", explains in {each.course_count} courses" if each.course_count else "")
+        say(f"{each.kind.lower()} {each.digest} ({standing}) was trained with dataset {each.dataset_digest}")
     for folder in erasure.run_folders:
         say(f"{folder} is of a training with such a dataset and quotes answers: delete it")
     if erasure.datasets and not erasure.models:

@@ -64,12 +64,13 @@ class DerivedDataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOfDataset:
-    """A model version that was trained with such a dataset."""
+    """A model version that was trained with such a dataset; ``course_count`` courses were given it alone."""
 
     digest: str
     kind: str
     status: str
     dataset_digest: str
+    course_count: int
 
 
 @contextmanager
@@ -162,7 +163,8 @@ def list_models_of(connection: Connection, datasets: list[str]) -> list[ModelOfD
     return fetch_all(
         connection,
         ModelOfDataset,
-        "SELECT digest, kind, status, dataset_digest FROM model_versions"
+        "SELECT digest, kind, status, dataset_digest, (SELECT count(*)::integer FROM course_explainers"
+        " WHERE course_explainers.digest = model_versions.digest) AS course_count FROM model_versions"
         " WHERE string_to_array(dataset_digest, '+') && %s"
         " ORDER BY kind, created_at DESC, digest",
         datasets,

@@ -334,6 +334,22 @@ def _has_models(connection: psycopg.Connection, dataset_digest: str) -> None:
     )
 
 
+def test_an_erasure_names_an_explainer_that_serves_a_course(open_course: Course, run, tmp_path: Path) -> None:
+    digest = export(open_course, tmp_path / "with", ALL).manifest.digest
+    with open_course.transaction() as connection:
+        connection.execute(
+            "INSERT INTO model_versions (digest, kind, run_folder, dataset_digest, created_by)"
+            " VALUES ('bbbbbbbbbbbbbbbb', 'EXPLAINER', '/runs/2', %s, 'root')",
+            (digest,),
+        )
+        connection.execute(
+            "INSERT INTO course_explainers (context_id, digest, chosen_by)"
+            " SELECT id, 'bbbbbbbbbbbbbbbb', 'root' FROM contexts LIMIT 1"
+        )
+    told = run("student", "erase", *of(open_course), "--yes").stdout
+    assert "explainer bbbbbbbbbbbbbbbb (candidate, explains in 1 courses)" in told
+
+
 def test_before_there_is_a_registry_no_model_is_named(open_course: Course, owner_url: str) -> None:
     with psycopg.connect(owner_url) as connection:
         connection.execute("DROP TABLE IF EXISTS model_versions CASCADE")
