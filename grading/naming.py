@@ -1,7 +1,8 @@
 """Names for sentences of a model answer that nobody named: what they are about, if the question says that too.
 
 A student who missed a sentence reads its name. So only the topic in front is a name, and only if all of its words stand
-in the question: then it gives nothing away.
+in the question. Where a question offers alternatives ("bagging or boosting?", "true or false?"), even those words would
+give its answer away: then nothing has a name.
 """
 
 from __future__ import annotations
@@ -11,6 +12,18 @@ import re
 _MOST_WORDS = 7
 _MOST_TOPICS = 3
 _LONGEST = 60
+
+_READ = 300
+"""Characters of a sentence: its topic stands in front."""
+
+_ALTERNATIVES = re.compile(
+    r"\bor\b(?! (?:two|three|four|more|less)\b)"
+    r"|\b(?:which|whether|better|best|rather|prefer|true|false|yes|no|correct|choose|decide)\b"
+    r"|^\W*(?:is|are|was|were|do|does|did|can|could|will|would|should|must|may|has|have)\b"
+    r"|아니면|어느|둘 중|중에서|중 (?:어떤|무엇|더)|더 (?:좋|중요|적합|낫|나은|나을|알맞|맞)"
+    r"|맞는|맞나|맞을|옳|참인|거짓|(?<!무엇)인가요, ",
+    re.IGNORECASE,
+)
 
 # English: what stands before the verb, or before a colon.
 _VERB = re.compile(
@@ -27,7 +40,8 @@ _NO_TOPIC = frozenset(
         "it", "its", "this", "that", "these", "those", "they", "them", "there", "here", "we", "you", "i", "he",
         "she", "one", "if", "when", "while", "because", "since", "as", "in", "for", "by", "so", "then", "thus",
         "hence", "both", "each", "such", "with", "without", "to", "from", "on", "at", "after", "before", "also",
-        "but", "and", "or", "which", "what", "who",
+        "but", "and", "or", "which", "what", "who", "yes", "no", "not", "none", "true", "false", "only", "every",
+        "all", "any", "many", "some", "most", "example", "answer", "note", "how", "why", "where",
     }
 )
 # Words of a topic that need not stand in the question.
@@ -67,17 +81,19 @@ _HANGUL = re.compile("[가-힣]")
 
 def topic_of(sentence: str, prompt: str) -> str:
     """What ``sentence`` is about, in words of the question ``prompt``; empty where that cannot be said so."""
-    found = _korean_topics(sentence) if _HANGUL.search(sentence) else _english_topics(sentence)
+    if _ALTERNATIVES.search(prompt):
+        return ""
+    front = sentence[:_READ]
+    found = _korean_topics(front) if _HANGUL.search(front) else _english_topics(front)
     known = [name for topic in found if (name := _known(topic, prompt))]
     name = ", ".join(list(dict.fromkeys(known))[:_MOST_TOPICS])
-    return name if len(name) <= _LONGEST else ""
+    return name if 2 <= len(name) <= _LONGEST else ""
 
 
 def _english_topics(sentence: str) -> list[str]:
-    if label := _LABEL.match(sentence):
-        return [label[1].strip()]
-    verb = _VERB.search(sentence)
-    topic = _ARTICLE.sub("", sentence[: verb.start()].strip(" ,(")) if verb else ""
+    label, verb = _LABEL.match(sentence), _VERB.search(sentence)
+    front = label[1] if label else sentence[: verb.start()] if verb else ""
+    topic = _ARTICLE.sub("", front.strip(" ,("))
     words = topic.split()
     is_topic = 0 < len(words) <= _MOST_WORDS and words[0].lower() not in _NO_TOPIC and not set(",;:.()") & set(topic)
     return [topic] if is_topic else []
@@ -112,6 +128,13 @@ def _known(topic: str, prompt: str) -> str:
     """The topic where the question has every word of it, or its last word where the question asks for that."""
     said = prompt.casefold()
     words = re.findall(r"\w+", topic.casefold())
-    if words and all(word in _SMALL or word in said for word in words):
+    if words and all(word in _SMALL or _has(said, word) for word in words):
         return topic
     return words[-1] if words and any(word in said for word in _ASKED.get(words[-1], ())) else ""
+
+
+def _has(said: str, word: str) -> bool:
+    """Whether a text has a word; Hangul with whatever particle, other letters as a whole word or its plural."""
+    if _HANGUL.search(word):
+        return word in said
+    return re.search(rf"(?<![a-z0-9]){re.escape(word.removesuffix('s'))}(?:e?s)?(?![a-z0-9])", said) is not None

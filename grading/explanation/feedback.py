@@ -6,7 +6,7 @@ and one next step. Free text of a student never stands where an instruction coul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
@@ -20,6 +20,7 @@ from grading.keypoints import key_points_of
 from grading.text import language_of
 
 Language = Literal["en", "ko"]
+KeyPoints = Mapping[int, KeyPoint]
 
 #: Flags for which a fixed text may serve, the first that applies wins; ``NEEDS_PERSON`` comes before all of them.
 GATES = (
@@ -131,7 +132,8 @@ def feedback_from(question: Question, answer: str, assessment: Assessment) -> Fe
     if Flag.NEEDS_PERSON in assessment.flags or needs_person(answer):
         return replace(feedback_for_a_person(answer, language), band=_band(assessment.fraction))
     gate = _gate(assessment)
-    step, focus = _next_step(question, assessment)
+    key_points = {point.position: point for point in key_points_of(question)}
+    step, focus = _next_step(key_points, assessment)
     told = Feedback(
         language=language,
         band=_band(assessment.fraction),
@@ -140,7 +142,9 @@ def feedback_from(question: Question, answer: str, assessment: Assessment) -> Fe
         focus=focus,
         variant=_variant(question, answer),
     )
-    return told if gate is not None else _with_points(told, question, assessment)
+    if gate is not None:
+        return told
+    return _with_points(told, key_points, assessment, is_by_topic=not question.key_points)
 
 
 def feedback_for_a_person(answer: str, quiz_language: str) -> Feedback:
@@ -157,12 +161,12 @@ def _spoken(answer: str, otherwise: Language) -> Language:
     return "ko" if found == "ko" else "en" if found == "en" else otherwise
 
 
-def _with_points(told: Feedback, question: Question, assessment: Assessment) -> Feedback:
-    points = {verdict: _points(question, assessment, verdict) for verdict in Verdict}
+def _with_points(told: Feedback, key_points: KeyPoints, assessment: Assessment, *, is_by_topic: bool) -> Feedback:
+    points = {verdict: _points(key_points, assessment, verdict) for verdict in Verdict}
     doubted = {point.quote for point in points[Verdict.CONTRADICTED]}
     # Words that are mixed up are not praised for another point in the same breath.
     points[Verdict.COVERED] = [replace(p, quote=None) if p.quote in doubted else p for p in points[Verdict.COVERED]]
-    if not question.key_points:
+    if is_by_topic:
         told = _by_topic(told, points, assessment.fraction)
     named = {verdict: tuple(point for point in points[verdict] if point.name) for verdict in Verdict}
     return replace(
@@ -217,12 +221,12 @@ def _band(fraction: float) -> Band:
     return Band.NONE
 
 
-def _points(question: Question, assessment: Assessment, verdict: Verdict) -> list[Point]:
+def _points(key_points: KeyPoints, assessment: Assessment, verdict: Verdict) -> list[Point]:
     """The points with one verdict; points of one name are told as one, and so are those without any."""
     found: dict[str, Point] = {}
     for judged in sorted(assessment.verdicts, key=lambda each: each.position):
         if judged.verdict is verdict:
-            key_point = _key_point(question, judged)
+            key_point = key_points.get(judged.position)
             name = _name(key_point)
             quote = (
                 None if verdict is Verdict.MISSING else quotation(judged.evidence, key_point.text if key_point else "")
@@ -239,22 +243,18 @@ def _merged(*several: Sequence[Point]) -> list[Point]:
     return [*found.values()]
 
 
-def _next_step(question: Question, assessment: Assessment) -> tuple[Step, str | None]:
+def _next_step(key_points: KeyPoints, assessment: Assessment) -> tuple[Step, str | None]:
     for verdict, step in _STEPS:
         judged = [each for each in assessment.verdicts if each.verdict is verdict]
         if judged:
-            heaviest = min(judged, key=lambda each: (-_weight(question, each), each.position))
-            return step, _name(_key_point(question, heaviest)) or None
+            heaviest = min(judged, key=lambda each: (-_weight(key_points, each), each.position))
+            return step, _name(key_points.get(heaviest.position)) or None
     return Step.EXTEND, None
 
 
-def _weight(question: Question, judged: KeyPointVerdict) -> float:
-    key_point = _key_point(question, judged)
+def _weight(key_points: KeyPoints, judged: KeyPointVerdict) -> float:
+    key_point = key_points.get(judged.position)
     return key_point.weight if key_point else 1.0
-
-
-def _key_point(question: Question, judged: KeyPointVerdict) -> KeyPoint | None:
-    return next((point for point in key_points_of(question) if point.position == judged.position), None)
 
 
 def _name(key_point: KeyPoint | None) -> str:

@@ -94,7 +94,7 @@ NEXT: dict[Step, tuple[str, ...]] = {
 }
 # Where what is lacking has no name.
 NEXT_UNNAMED: dict[Step, tuple[str, ...]] = {
-    Step.FIX: ("Compare it with your notes and put it right first.",),
+    Step.FIX: ("First put right what is mixed up; your notes help.",),
     Step.ADD: (
         "Read the question once more and add a sentence on what you have not answered yet.",
         "Look at the question again: what else does it ask for?",

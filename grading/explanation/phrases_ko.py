@@ -85,7 +85,7 @@ NEXT: dict[Step, tuple[str, ...]] = {
 }
 # Where what is lacking has no name.
 NEXT_UNNAMED: dict[Step, tuple[str, ...]] = {
-    Step.FIX: ("자료를 다시 보고 그 부분부터 바로잡아 보세요.",),
+    Step.FIX: ("먼저 내용이 뒤섞인 곳부터 바로잡아 보세요.",),
     Step.ADD: (
         "질문을 다시 읽고 아직 답하지 않은 것을 한 문장으로 더해 보세요.",
         "질문이 또 무엇을 묻는지 다시 살펴보세요.",

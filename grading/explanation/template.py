@@ -127,9 +127,10 @@ def _next_step(feedback: Feedback, phrases: ModuleType) -> str:
         return _pick(phrases.NEXT[feedback.step], feedback, 5)
     if feedback.focus is None:
         return _pick(phrases.NEXT_UNNAMED[feedback.step], feedback, 5)
-    last = next(v for v in (Verdict.MISSING, Verdict.PARTIAL, Verdict.CONTRADICTED) if feedback.find_points(v))
+    order = (Verdict.MISSING, Verdict.PARTIAL, Verdict.CONTRADICTED)
+    last = next(v for v in order if feedback.find_points(v) or feedback.find_unnamed(v))
     names = [point.name for point in feedback.find_points(last)]
-    if names == [feedback.focus] and not _has_rest(feedback, last):
+    if names == [feedback.focus] and not feedback.find_unnamed(last):
         return _pick(phrases.NEXT[feedback.step], feedback, 5)
     return _pick(phrases.NEXT_FOCUS[feedback.step], feedback, 5).format(focus=feedback.focus)
 

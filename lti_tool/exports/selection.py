@@ -296,7 +296,8 @@ def require_quizzes(connection: Connection, quizzes: Sequence[UUID]) -> None:
 def _named_course(courses: Sequence[_Course], name: str) -> _Course:
     for found in (
         [each for each in courses if name == str(each.id)],
-        [each for each in courses if name.casefold() == each.title.casefold()],
+        # An empty name is a variable that somebody forgot, no course without a title.
+        [each for each in courses if name.strip() and name.casefold() == each.title.casefold()],
     ):
         if len(found) == 1:
             return found[0]

@@ -146,9 +146,21 @@ def _explained(bench: Workbench, versions: Sequence[str | None], items: Sequence
     found: dict[int, Explanation] = {}
     for version in dict.fromkeys(versions):
         rows = [row for row, each in enumerate(versions) if each == version]
-        explanations = bench.explainer_for(version).explain([items[row] for row in rows])
+        explanations = _by_version(bench, version, [items[row] for row in rows])
         found.update(zip(rows, explanations, strict=True))
     return [found[row] for row in range(len(items))]
+
+
+def _by_version(bench: Workbench, version: str | None, items: Sequence[Item]) -> list[Explanation]:
+    """What a course's explainer writes, or the general one where that fails: other courses are in the same batch."""
+    if version is not None:
+        try:
+            return bench.explainer_for(version).explain(items)
+        except psycopg.Error:
+            raise
+        except Exception:
+            _log.exception("a course's explainer failed, the general one writes", digest=version)
+    return bench.explainer_for(None).explain(items)
 
 
 def _assessment(connection: Connection, item: store.RewordingWork) -> Assessment:

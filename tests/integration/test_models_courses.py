@@ -242,6 +242,22 @@ def test_a_version_that_cannot_be_loaded_leaves_the_course_with_the_general_one_
     assert school.worded()["biology"] == version.digest
 
 
+def test_an_explainer_that_fails_while_it_writes_leaves_its_course_with_the_general_one(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    general, biology = school.adds("g"), school.adds("bio")
+    school.gives(general, None)
+    school.gives(biology, "biology")
+    writer = school.bench.explainer_for(biology.digest).generators[0]
+
+    def fail(feedbacks: object) -> list[str]:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(writer, "rewrite", fail)
+    school.answers("biology", "art")
+    assert school.worded() == {"biology": general.digest, "art": general.digest, "law": None}
+
+
 def test_taken_back_it_is_no_problem_any_more(school: School) -> None:
     version = school.adds("bio")
     school.gives(version, "biology")

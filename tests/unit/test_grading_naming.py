@@ -48,6 +48,28 @@ def test_no_name_is_better_than_one_that_gives_away_or_says_nothing(sentence: st
     assert topic_of(sentence, prompt) == ""
 
 
+@pytest.mark.parametrize(
+    ("sentence", "prompt"),
+    [
+        ("False: it groups points by distance alone.", "True or false: k-means needs labels. Give a reason."),
+        ("Yes: given the class they are independent.", "Does naive Bayes assume that features are independent?"),
+        ("Recall is more important here.", "Which matters more in screening, precision and recall?"),
+        ("Bagging reduces the variance.", "What reduces variance, bagging or boosting?"),
+        ("재현율은 더 중요해요.", "암 검사에서는 정밀도와 재현율 가운데 무엇이 더 중요한가요?"),
+        ("배깅은 분산을 줄인다.", "분산을 줄이는 것은 배깅인가요, 부스팅인가요?"),
+        ("For example: a decision tree.", "Give an example for a model that overfits."),
+        ("No: it can be zero.", "Explain what you know on the loss."),
+        ("Art is one use.", "How do you start?"),
+    ],
+)
+def test_a_question_that_offers_its_answer_gives_no_names(sentence: str, prompt: str) -> None:
+    assert topic_of(sentence, prompt) == ""
+
+
+def test_how_long_an_answer_shall_be_is_no_alternative() -> None:
+    assert topic_of("Bias is an error.", "What is bias? Write one or two sentences.") == "Bias"
+
+
 def test_names_are_short_and_few() -> None:
     prompt = "Compare a, b, c, d and e. " + " ".join(f"word{n}" for n in range(40))
     assert topic_of(" ".join(f"word{n}" for n in range(40)) + " is long.", prompt) == ""
@@ -59,3 +81,4 @@ def test_a_long_sentence_takes_no_time() -> None:
     sentence = "무엇은 " * 20_000
     assert len(topic_of(sentence, "무엇은 무엇인가요?")) <= 60
     assert topic_of("word " * 50_000, "word") == ""
+    assert topic_of("또 " * 50_000, "또") == ""
