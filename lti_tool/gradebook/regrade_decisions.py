@@ -12,6 +12,7 @@ from lti_tool.gradebook.errors import RegradeNotOpen
 from lti_tool.gradebook.outbox import queue_delivery
 from lti_tool.gradebook.regrade_changes import ITEMS, item_values, summarise
 from lti_tool.gradebook.regrades import Regrade, find_regrade
+from lti_tool.gradebook.store import list_attempts_fully_explained
 from lti_tool.launch.audit import record_event
 
 
@@ -251,8 +252,10 @@ def _attempts_of(connection: Connection, grade_ids: Sequence[int]) -> list[int]:
 
 
 def _queue(connection: Connection, attempt_ids: Sequence[int], wait_seconds: int) -> None:
+    """A score waits for its explanation only where the language model is asked for one."""
+    explained = set(list_attempts_fully_explained(connection, attempt_ids))
     for attempt_id in attempt_ids:
-        queue_delivery(connection, attempt_id, wait_seconds=wait_seconds)
+        queue_delivery(connection, attempt_id, wait_seconds=0 if attempt_id in explained else wait_seconds)
 
 
 def _finish(connection: Connection, regrade: Regrade, status: str, user_id: int, **counts: int) -> None:

@@ -817,6 +817,23 @@ def test_an_explanation_by_an_instructor_stays_where_the_points_stay(room: Class
     assert "Use the machine's text again" in room.teacher.get(f"results/{attempt_id}").text
 
 
+def test_a_score_waits_for_no_language_model_where_every_text_stays(room: Classroom) -> None:
+    attempt_id = room.is_scored(fraction=0.5)
+    explain(room.bench, room.tenant)
+    for question in room.questions():
+        room.writes(attempt_id, question, "In my own words.")
+    regrade_id = room.begin()
+    found = make_assessment(fraction=0.5)
+    room.finds(
+        regrade_id, replace(found, verdicts=tuple(replace(each, verdict=Verdict.PARTIAL) for each in found.verdicts))
+    )
+    assert room.summary(regrade_id).staying_text_count == 2
+    room.applies(regrade_id)
+    newest = room.value("SELECT max(id) FROM deliveries")
+    with room.course.transaction() as connection:
+        assert (room.tenant, newest) in list_due_deliveries(connection, per_registration=9)
+
+
 def test_an_explanation_beside_an_instructors_score_is_named_where_that_would_change_too(room: Classroom) -> None:
     attempt_id = room.is_scored("ada-lovelace", fraction=0.5)
     first, _ = room.questions()
