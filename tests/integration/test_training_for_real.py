@@ -64,6 +64,7 @@ def test_a_training_becomes_a_candidate_and_then_serves(trainer: Trainer) -> Non
         "kind": "GRADER",
         "before": None,
         "now": version.digest,
+        "course": None,
         "reasons": [],
         "was_judged": False,
     }
