@@ -12,6 +12,10 @@ COMPLETE = (
     "Excellent, this is a complete answer.",
     "Nicely done, nothing is missing.",
 )
+COMPLETE_BY_TOPIC = (
+    "Very good, you cover what was asked for.",
+    "Good work, your answer speaks of all that was asked for.",
+)
 OPENING: dict[Band, tuple[str, ...]] = {
     Band.FULL: ("Very good answer.", "Really good work.", "Strong answer."),
     Band.MOST: ("Good answer, most of it is there.", "Good work, you are nearly there.", "You have most of it."),
@@ -54,6 +58,7 @@ TOLD_QUOTED: dict[Verdict, tuple[str, ...]] = {
 # Of topics: true too where the answer speaks of them and lacks what there is to say.
 TOPIC: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: ("It is good that you write about {names}.", "You have something on {names}."),
+    Verdict.CONTRADICTED: ("Please check this once more: {names}.",),
     Verdict.PARTIAL: ("More is needed on this: {names}.", "There is more to say on this: {names}."),
 }
 TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
@@ -61,17 +66,18 @@ TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
         "It is good that you write about {names}: “{quote}”.",
         "You have something on {names}: “{quote}”.",
     ),
+    Verdict.CONTRADICTED: ("Please check once more whether this is right: “{quote}” ({names}).",),
 }
 # Of points without a name: what the answer has of them, without saying which they are.
 REST = "another part of the question"
 UNNAMED: dict[Verdict, tuple[str, ...]] = {
-    Verdict.CONTRADICTED: ("Something in it is mixed up.", "Part of it does not fit, so look at it again."),
+    Verdict.CONTRADICTED: ("Please check once more whether all of it is right.",),
     Verdict.PARTIAL: ("There is more to say than this.", "It could say more, or say it more exactly."),
     Verdict.MISSING: ("A part of the question is still to be answered.",),
 }
 UNNAMED_QUOTED: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: ("“{quote}” is good to have.", "It is good that you say “{quote}”."),
-    Verdict.CONTRADICTED: ("Please look again at this: “{quote}”.", "You write “{quote}”, and that does not fit."),
+    Verdict.CONTRADICTED: ("Please check once more whether this is right: “{quote}”.",),
 }
 NEXT: dict[Step, tuple[str, ...]] = {
     Step.FIX: (
@@ -94,7 +100,7 @@ NEXT: dict[Step, tuple[str, ...]] = {
 }
 # Where what is lacking has no name.
 NEXT_UNNAMED: dict[Step, tuple[str, ...]] = {
-    Step.FIX: ("First put right what is mixed up; your notes help.",),
+    Step.FIX: ("Compare it with your notes first.",),
     Step.ADD: (
         "Read the question once more and add a sentence on what you have not answered yet.",
         "Look at the question again: what else does it ask for?",

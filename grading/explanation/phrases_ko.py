@@ -12,6 +12,10 @@ COMPLETE = (
     "훌륭해요. 필요한 내용을 모두 설명했어요.",
     "정확해요. 더 채울 곳이 없는 답이에요.",
 )
+COMPLETE_BY_TOPIC = (
+    "아주 좋아요. 물어본 내용을 빠짐없이 다뤘어요.",
+    "잘 썼어요. 물어본 내용이 모두 들어 있어요.",
+)
 OPENING: dict[Band, tuple[str, ...]] = {
     Band.FULL: ("아주 좋은 답이에요.", "정말 잘 썼어요.", "아주 잘 썼어요."),
     Band.MOST: ("좋은 답이에요. 거의 다 왔어요.", "대부분 잘 설명했어요.", "잘 썼어요. 조금만 더 채우면 돼요."),
@@ -54,6 +58,7 @@ TOLD_QUOTED: dict[Verdict, tuple[str, ...]] = {
 # Of topics: true too where the answer speaks of them and lacks what there is to say.
 TOPIC: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: ("{names}에 대해 쓴 점이 좋아요.", "{names}에 대한 설명이 들어 있어요."),
+    Verdict.CONTRADICTED: ("{names}에 대한 설명이 맞는지 한 번 더 확인해 보세요.",),
     Verdict.PARTIAL: ("{names}에 대한 설명이 더 필요해요.", "{names}에 대해서는 할 말이 더 있어요."),
 }
 TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
@@ -61,17 +66,18 @@ TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
         "{names}에 대해 쓴 점이 좋아요. 예를 들면 “{quote}” 부분이에요.",
         "{names}에 대한 설명이 들어 있어요. “{quote}” 부분이에요.",
     ),
+    Verdict.CONTRADICTED: ("{names}에 대한 설명, 특히 “{quote}” 부분이 맞는지 한 번 더 확인해 보세요.",),
 }
 # Of points without a name: what the answer has of them, without saying which they are.
 REST = "질문의 다른 부분"
 UNNAMED: dict[Verdict, tuple[str, ...]] = {
-    Verdict.CONTRADICTED: ("내용이 조금 뒤섞인 곳이 있어요.", "맞지 않는 부분이 있으니 다시 확인해 보세요."),
+    Verdict.CONTRADICTED: ("모두 맞는지 한 번 더 확인해 보세요.",),
     Verdict.PARTIAL: ("할 말이 조금 더 있어요.", "조금 더 자세하거나 정확한 설명이 필요해요."),
     Verdict.MISSING: ("질문에 대한 답이 아직 다 들어 있지는 않아요.",),
 }
 UNNAMED_QUOTED: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: ("“{quote}” 부분이 좋아요.", "“{quote}” 부분이 눈에 띄어요."),
-    Verdict.CONTRADICTED: ("“{quote}” 부분을 다시 확인해 보세요.", "“{quote}” 부분이 헷갈린 것 같아요."),
+    Verdict.CONTRADICTED: ("“{quote}” 부분이 맞는지 한 번 더 확인해 보세요.",),
 }
 NEXT: dict[Step, tuple[str, ...]] = {
     Step.FIX: ("자료를 다시 보고 그 부분을 자기 말로 고쳐 써 보세요.", "먼저 그 부분부터 바로잡아 보세요."),
@@ -85,7 +91,7 @@ NEXT: dict[Step, tuple[str, ...]] = {
 }
 # Where what is lacking has no name.
 NEXT_UNNAMED: dict[Step, tuple[str, ...]] = {
-    Step.FIX: ("먼저 내용이 뒤섞인 곳부터 바로잡아 보세요.",),
+    Step.FIX: ("먼저 그 부분을 자료와 비교해 보세요.",),
     Step.ADD: (
         "질문을 다시 읽고 아직 답하지 않은 것을 한 문장으로 더해 보세요.",
         "질문이 또 무엇을 묻는지 다시 살펴보세요.",

@@ -85,7 +85,8 @@ def _complete_text(feedback: Feedback, phrases: ModuleType, *, is_quoting: bool)
     unnamed = feedback.find_unnamed(Verdict.COVERED)
     quote = shown_quote(feedback.covered) or (unnamed.quote if unnamed else None)
     praise = _pick(phrases.WELL_PUT, feedback, 1).format(quote=quote) if quote and is_quoting else ""
-    return f"{_pick(phrases.COMPLETE, feedback, 0)}{praise} {_pick(phrases.NEXT[Step.EXTEND], feedback, 5)}"
+    opening = phrases.COMPLETE_BY_TOPIC if feedback.is_by_topic else phrases.COMPLETE
+    return f"{_pick(opening, feedback, 0)}{praise} {_pick(phrases.NEXT[Step.EXTEND], feedback, 5)}"
 
 
 def _told(feedback: Feedback, verdict: Verdict, points: Sequence[Point], *, is_quoting: bool, salt: int) -> str:
@@ -99,13 +100,11 @@ def _told(feedback: Feedback, verdict: Verdict, points: Sequence[Point], *, is_q
 
 
 def _wordings(feedback: Feedback, verdict: Verdict, *, has_quote: bool) -> Sequence[str]:
-    """Of a topic less is said than of a key point: the answer may speak of it and still lack what the sentence says."""
+    """Of a topic less is claimed than of a key point: verdicts on sentences not written for this err more often."""
     phrases = _phrases(feedback)
-    is_doubtful = feedback.is_by_topic and (verdict is not Verdict.COVERED or feedback.band not in _GOOD)
     if has_quote:
-        quoted = phrases.TOPIC_QUOTED if is_doubtful else phrases.TOLD_QUOTED
-        return quoted.get(verdict) or phrases.TOLD_QUOTED[verdict]
-    return (is_doubtful and phrases.TOPIC.get(verdict)) or phrases.TOLD[verdict]
+        return (feedback.is_by_topic and phrases.TOPIC_QUOTED.get(verdict)) or phrases.TOLD_QUOTED[verdict]
+    return (feedback.is_by_topic and phrases.TOPIC.get(verdict)) or phrases.TOLD[verdict]
 
 
 def _told_unnamed(feedback: Feedback, unnamed: Unnamed, *, is_quoting: bool, salt: int) -> list[str]:
@@ -125,7 +124,7 @@ def _next_step(feedback: Feedback, phrases: ModuleType) -> str:
     """The step by its name, or by "it" where the sentence before named nothing else."""
     if feedback.step is Step.EXTEND:
         return _pick(phrases.NEXT[feedback.step], feedback, 5)
-    if feedback.focus is None:
+    if feedback.focus is None or (feedback.is_by_topic and feedback.step is Step.FIX):
         return _pick(phrases.NEXT_UNNAMED[feedback.step], feedback, 5)
     order = (Verdict.MISSING, Verdict.PARTIAL, Verdict.CONTRADICTED)
     last = next(v for v in order if feedback.find_points(v) or feedback.find_unnamed(v))
