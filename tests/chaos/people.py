@@ -77,8 +77,16 @@ class People:
     def hand_in_everything(self) -> int:
         """Every student, every attempt; attempts of one student come one after the other. How many answers."""
         rounds = [(student, number) for number in range(self.size.attempts) for student in self.students]
+        # Where the database is away for long, the next round begins before a student is through with the last one:
+        # beginning would then give the attempt that is open, and its answers would be counted twice.
+        one_at_a_time = {student: threading.Lock() for student in self.students}
+
+        def hands_in(one: tuple[Student, int]) -> int:
+            with one_at_a_time[one[0]]:
+                return self._hands_in(*one)
+
         with ThreadPoolExecutor(4) as threads:
-            return sum(threads.map(lambda one: self._hands_in(*one), rounds))
+            return sum(threads.map(hands_in, rounds))
 
     def override_now_and_then(self, stop: threading.Event) -> None:
         """Instructors change the score of an answer that was scored already, while scores are under way."""
