@@ -136,8 +136,7 @@ def _step(feedback: Feedback, rng: random.Random) -> str:
         return _step_ko(feedback, rng)
     if feedback.step is Step.EXTEND:
         return rng.choice(_EXTEND)
-    lacking = next(names for verdict in _LACKING if (names := told_names(feedback, verdict)))
-    if lacking == [told_focus(feedback)]:
+    if told_names(feedback, feedback.told_last) == [told_focus(feedback)]:
         return rng.choice(_STEP_IT[feedback.step])
     return rng.choice(_STEP[feedback.step]).format(focus=told_focus(feedback))
 
@@ -156,7 +155,6 @@ def _step_ko(feedback: Feedback, rng: random.Random) -> str:
     return rng.choice(phrases_ko.NEXT_FOCUS[feedback.step]).format(focus=focus)
 
 
-_LACKING = (Verdict.MISSING, Verdict.PARTIAL, Verdict.CONTRADICTED)
 #: Shorter statements ("Excellent.", "정확해요.") teach nothing that composed replies do not. A syllable of Hangul says
 #: about two letters.
 _LEAST_STATEMENT: dict[Language, int] = {"en": 25, "ko": 12}

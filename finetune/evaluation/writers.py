@@ -17,8 +17,8 @@ def chosen_writers(
     """The base model and, where there is one, the adapter on it; and the lines of the report that name them.
 
     Without ``model`` and ``adapter`` the settings decide: a server stands alone, the template needs no model, and the
-    adapter is computed by what computes it in service. Raises
-    the errors of :mod:`grading.models` for names that are not there; the models are loaded later.
+    adapter is computed by what computes it in service. Raises the errors of :mod:`grading.models` for names that are
+    not there; the models are loaded later.
     """
     if model is None and adapter is None and settings.explainer == "template":
         return {}, [("Explainer", "template")]

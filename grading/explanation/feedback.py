@@ -101,6 +101,13 @@ class Feedback:
         is_named_complete = not (self.partial or self.missing or self.contradicted)
         return self.gate is None and is_named_complete and all(e.verdict is Verdict.COVERED for e in self.unnamed)
 
+    @property
+    def told_last(self) -> Verdict:
+        """Of the verdicts on what the answer lacks the one that a text tells last; COVERED where it lacks nothing."""
+        order = (Verdict.MISSING, Verdict.PARTIAL, Verdict.CONTRADICTED)
+        lacking = (verdict for verdict in order if self.find_points(verdict) or self.find_unnamed(verdict))
+        return next(lacking, Verdict.COVERED)
+
     def find_points(self, verdict: Verdict) -> tuple[Point, ...]:
         """The named points with this verdict."""
         return {

@@ -6,11 +6,9 @@ instruction stands. The short system line is the one that the bundled adapter wa
 
 from __future__ import annotations
 
-from types import ModuleType
-
 from grading.domain import Verdict
-from grading.explanation import phrases_en, phrases_ko
 from grading.explanation.feedback import Band, Feedback, Language, Step, shown_quote
+from grading.explanation.phrases import phrases_for
 
 #: Version of the prompt, part of an explanation's versions: an adapter fits the prompt it was trained with.
 PROMPT_VERSION = "1"
@@ -50,7 +48,7 @@ def notes(feedback: Feedback) -> str:
     lines = [f"Answer: {_BANDS[feedback.band]}"]
     for label, verdict in _LABELS:
         if names := told_names(feedback, verdict):
-            lines.append(f"{label}: {_phrases(feedback).joined(names)}")
+            lines.append(f"{label}: {phrases_for(feedback).joined(names)}")
         unnamed = feedback.find_unnamed(verdict)
         quote = shown_quote(feedback.find_points(verdict)) or (unnamed.quote if unnamed else None)
         if quote and label in _QUOTED:
@@ -63,17 +61,13 @@ def told_names(feedback: Feedback, verdict: Verdict) -> list[str]:
     """The names of points with a verdict as the text shall have them; what lacks a name is another part."""
     names = [point.name for point in feedback.find_points(verdict)]
     is_lacking = verdict is not Verdict.COVERED and feedback.find_unnamed(verdict) is not None
-    return [*names, _phrases(feedback).REST] if is_lacking else names
+    return [*names, phrases_for(feedback).REST] if is_lacking else names
 
 
 def told_focus(feedback: Feedback) -> str | None:
     """What the next step is about, as the text shall have it; ``None`` for the whole answer."""
     is_unnamed = feedback.step is not Step.EXTEND and bool(feedback.unnamed)
-    return feedback.focus or (_phrases(feedback).REST if is_unnamed else None)
-
-
-def _phrases(feedback: Feedback) -> ModuleType:
-    return phrases_ko if feedback.language == "ko" else phrases_en
+    return feedback.focus or (phrases_for(feedback).REST if is_unnamed else None)
 
 
 _LABELS = (

@@ -14,6 +14,7 @@ from types import ModuleType
 from grading.domain import Flag, Verdict
 from grading.explanation import phrases_en, phrases_ko
 from grading.explanation.feedback import Band, Feedback, Point, Step, Unnamed, shown_quote
+from grading.explanation.phrases import phrases_for
 
 #: Version of the wordings, part of an explanation's versions.
 TEMPLATE_VERSION = "3"
@@ -48,7 +49,7 @@ def _bounded(text: str) -> str:
 
 
 def _gate_text(feedback: Feedback, contact: str) -> str:
-    phrases = _phrases(feedback)
+    phrases = phrases_for(feedback)
     assert feedback.gate is not None
     text = _pick(phrases.GATE[feedback.gate], feedback, 0)
     if feedback.gate is Flag.NEEDS_PERSON and contact:
@@ -59,7 +60,7 @@ def _gate_text(feedback: Feedback, contact: str) -> str:
 
 
 def _text(feedback: Feedback, *, quotes: int) -> str:
-    phrases = _phrases(feedback)
+    phrases = phrases_for(feedback)
     if feedback.is_complete and feedback.band in _GOOD:
         return _complete_text(feedback, phrases, is_quoting=quotes > 0)
     parts = [_pick(phrases.OPENING[feedback.band], feedback, 0)]
@@ -94,17 +95,16 @@ def _told(feedback: Feedback, verdict: Verdict, points: Sequence[Point], *, is_q
     quote = shown_quote(points) if is_quoting else None
     wordings = _wordings(feedback, verdict, has_quote=bool(quote))
     names = [point.name for point in points]
-    if _has_rest(feedback, verdict):
-        names.append(_phrases(feedback).REST)
+    if verdict in {Verdict.PARTIAL, Verdict.MISSING} and feedback.find_unnamed(verdict):
+        names.append(phrases_for(feedback).REST)
     return _pick(wordings, feedback, salt).format(quote=quote, **_forms(feedback, names))
 
 
 def _wordings(feedback: Feedback, verdict: Verdict, *, has_quote: bool) -> Sequence[str]:
     """Of a topic less is claimed than of a key point: verdicts on sentences not written for this err more often."""
-    phrases = _phrases(feedback)
-    if has_quote:
-        return (feedback.is_by_topic and phrases.TOPIC_QUOTED.get(verdict)) or phrases.TOLD_QUOTED[verdict]
-    return (feedback.is_by_topic and phrases.TOPIC.get(verdict)) or phrases.TOLD[verdict]
+    phrases = phrases_for(feedback)
+    of_topics, told = (phrases.TOPIC_QUOTED, phrases.TOLD_QUOTED) if has_quote else (phrases.TOPIC, phrases.TOLD)
+    return (feedback.is_by_topic and of_topics.get(verdict)) or told[verdict]
 
 
 def _told_unnamed(feedback: Feedback, unnamed: Unnamed, *, is_quoting: bool, salt: int) -> list[str]:
@@ -114,7 +114,7 @@ def _told_unnamed(feedback: Feedback, unnamed: Unnamed, *, is_quoting: bool, sal
     """
     if unnamed.verdict is Verdict.COVERED and feedback.band in {Band.LITTLE, Band.NONE}:
         return []
-    phrases = _phrases(feedback)
+    phrases = phrases_for(feedback)
     quote = unnamed.quote if is_quoting else None
     wordings = phrases.UNNAMED_QUOTED.get(unnamed.verdict) if quote else phrases.UNNAMED.get(unnamed.verdict)
     return [_pick(wordings, feedback, salt).format(quote=quote)] if wordings else []
@@ -126,18 +126,11 @@ def _next_step(feedback: Feedback, phrases: ModuleType) -> str:
         return _pick(phrases.NEXT[feedback.step], feedback, 5)
     if feedback.focus is None or (feedback.is_by_topic and feedback.step is Step.FIX):
         return _pick(phrases.NEXT_UNNAMED[feedback.step], feedback, 5)
-    order = (Verdict.MISSING, Verdict.PARTIAL, Verdict.CONTRADICTED)
-    last = next(v for v in order if feedback.find_points(v) or feedback.find_unnamed(v))
+    last = feedback.told_last
     names = [point.name for point in feedback.find_points(last)]
     if names == [feedback.focus] and not feedback.find_unnamed(last):
         return _pick(phrases.NEXT[feedback.step], feedback, 5)
     return _pick(phrases.NEXT_FOCUS[feedback.step], feedback, 5).format(focus=feedback.focus)
-
-
-def _has_rest(feedback: Feedback, verdict: Verdict) -> bool:
-    """Whether what the answer lacks is only partly named."""
-    is_lacking = verdict in {Verdict.PARTIAL, Verdict.MISSING}
-    return is_lacking and bool(feedback.find_points(verdict)) and feedback.find_unnamed(verdict) is not None
 
 
 def _forms(feedback: Feedback, names: Sequence[str]) -> dict[str, str]:
@@ -148,7 +141,3 @@ def _pick(wordings: Sequence[str], feedback: Feedback, salt: int) -> str:
     """One of equal wordings: the answer's own number decides, with other digits of it for each place."""
     digit = feedback.variant // int(7**salt)
     return wordings[digit % len(wordings)]
-
-
-def _phrases(feedback: Feedback) -> ModuleType:
-    return phrases_ko if feedback.language == "ko" else phrases_en
