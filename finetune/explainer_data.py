@@ -28,7 +28,7 @@ from finetune.explainer_replies import finished_text, learnable_reply, may_be_le
 from grading.domain import Assessment, KeyPoint, KeyPointVerdict, Question, Verdict
 from grading.errors import QuestionUnusable
 from grading.explanation.checks import problems_in
-from grading.explanation.feedback import feedback_from
+from grading.explanation.feedback_making import feedback_from
 
 ANSWERS_PER_QUESTION = 24
 """More explanations of one question teach its words, not how to explain; and one course cannot flood the others."""

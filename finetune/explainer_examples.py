@@ -15,7 +15,8 @@ from typing import Literal
 from finetune.errors import TooFewExamples
 from finetune.explainer_replies import replies
 from grading.domain import Assessment, Flag, KeyPoint, KeyPointVerdict, Question, Verdict
-from grading.explanation.feedback import Feedback, Point, feedback_from
+from grading.explanation.feedback import Feedback, Point
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.words import content_stems, sentences
 from grading.samples import AnswerKind, SampleAnswer, SampleQuestion
 

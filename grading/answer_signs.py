@@ -77,6 +77,15 @@ class ReadLogits:
             ),
         )
 
+    def with_swapped(self, points: NDArray[np.bool_]) -> ReadLogits:
+        """Of an answer that tells facts the wrong way round: what these points say is contradicted, and not said."""
+        return ReadLogits(
+            point_said=np.where(points, np.minimum(self.point_said, -_SURE), self.point_said),
+            point_contradicted=np.where(points, np.maximum(self.point_contradicted, _SURE), self.point_contradicted),
+            reference_said=np.minimum(self.reference_said, -_SURE),
+            reference_contradicted=np.maximum(self.reference_contradicted, _SURE),
+        )
+
 
 class CountedSigns:
     """The words of a question that an answer's are counted against; built once a question."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from grading.unpacking import Progress
 
-CODE_VERSION = "9"
+CODE_VERSION = "10"
 """Raised whenever a change of this package changes scores or flags."""
 ENCODER_FOLDER = "encoder"
 """Where a version keeps the encoder that was tuned with it, all its weights."""

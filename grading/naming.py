@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 
+TOPIC_JOINT = ", "
+"""Stands between the topics of one name."""
+
 _MOST_WORDS = 7
 _MOST_TOPICS = 3
 _LONGEST = 60
@@ -86,8 +89,27 @@ def topic_of(sentence: str, prompt: str) -> str:
     front = sentence[:_READ]
     found = _korean_topics(front) if _HANGUL.search(front) else _english_topics(front)
     known = [name for topic in found if (name := _known(topic, prompt))]
-    name = ", ".join(list(dict.fromkeys(known))[:_MOST_TOPICS])
+    name = TOPIC_JOINT.join(list(dict.fromkeys(known))[:_MOST_TOPICS])
     return name if 2 <= len(name) <= _LONGEST else ""
+
+
+def topic_words(topic: str) -> list[str]:
+    """The words of a topic in small letters, without those that join; all of them if there are no others."""
+    words = re.findall(r"\w+", topic.casefold())
+    return [word for word in words if word not in _SMALL] or words
+
+
+def is_said(text: str, word: str) -> bool:
+    """Whether a text has a word; Hangul with whatever particle, other letters as a whole word or its plural."""
+    said = text.casefold()
+    if _HANGUL.search(word):
+        return word in said
+    return re.search(rf"(?<![a-z0-9]){re.escape(word.removesuffix('s'))}(?:e?s)?(?![a-z0-9])", said) is not None
+
+
+def is_asked_noun(word: str) -> bool:
+    """Whether a word of a topic asks again for what the question asks for: the reason, the method."""
+    return word in _ASKED
 
 
 def _english_topics(sentence: str) -> list[str]:
@@ -126,15 +148,8 @@ def _marked(words: list[str]) -> str:
 
 def _known(topic: str, prompt: str) -> str:
     """The topic where the question has every word of it, or its last word where the question asks for that."""
-    said = prompt.casefold()
     words = re.findall(r"\w+", topic.casefold())
-    if words and all(word in _SMALL or _has(said, word) for word in words):
+    if words and all(word in _SMALL or is_said(prompt, word) for word in words):
         return topic
+    said = prompt.casefold()
     return words[-1] if words and any(word in said for word in _ASKED.get(words[-1], ())) else ""
-
-
-def _has(said: str, word: str) -> bool:
-    """Whether a text has a word; Hangul with whatever particle, other letters as a whole word or its plural."""
-    if _HANGUL.search(word):
-        return word in said
-    return re.search(rf"(?<![a-z0-9]){re.escape(word.removesuffix('s'))}(?:e?s)?(?![a-z0-9])", said) is not None

@@ -30,6 +30,7 @@ from grading.polarity import may_refer
 from grading.reader import Prepared, Reading
 from grading.reading_model import ReadingModel
 from grading.scoring import Scored
+from grading.swaps import Facts
 from grading.text import Part, clause_parts, clean, terms
 from grading.token_states import TokenStates
 
@@ -94,6 +95,10 @@ class ReadQuestion:
         self._signs = CountedSigns(question)
         self._reference_texts = references_of(question)
         self._language = question.language
+        told = [*self._reference_texts]
+        if question.key_points:
+            told.append(" ".join(f"{point.text.rstrip('.')}." for point in self.points))
+        self._facts = [Facts(question.prompt, text) for text in told]
 
     def score(self, answer: GuardedAnswer) -> Scored:
         """One pass of the encoder over the answer, one reading a key point and model answer."""
@@ -101,7 +106,8 @@ class ReadQuestion:
         (states,) = self._scorer.encoder.read([_calm(answer.text)])
         prepared = self._reader.prepare([states])
         of_points = self._reader.read(self._points, prepared)
-        logits = self._signs.with_exact(answer.sentences, self._with_denials(answer, self._logits(prepared, of_points)))
+        read = self._with_swaps(answer.text, self._with_denials(answer, self._logits(prepared, of_points)))
+        logits = self._signs.with_exact(answer.sentences, read)
         near = self._near(answer.text)
         row = self._signs.row(answer.text, logits, near)
         fraction, doubt = self._scorer.model.fraction(row)
@@ -157,6 +163,12 @@ class ReadQuestion:
         read = self._read_alone(denied)
         rest = self._read_alone(" ".join(kept)) if kept else None
         return whole.with_denied(read, rest)
+
+    def _with_swaps(self, answer: str, logits: ReadLogits) -> ReadLogits:
+        """Key points of which the answer says the wrong of two things are contradicted."""
+        for swap in filter(None, (facts.swap_in(answer) for facts in self._facts)):
+            logits = logits.with_swapped(np.array([swap.concerns(point.text) for point in self.points]))
+        return logits
 
     def _read_alone(self, text: str) -> ReadLogits:
         prepared = self._reader.prepare(self._scorer.encoder.read([_calm(text)]))

@@ -257,11 +257,11 @@ def _without_endless_words(part: Part, tokens: list[re.Match[str]]) -> Iterator[
 
 def _korean_terms(word: str) -> Iterator[str]:
     bare = word
-    for ending in _KOREAN_ENDINGS:
+    for ending in KOREAN_ENDINGS:
         if word.endswith(ending) and len(word) > len(ending):
             bare = word[: -len(ending)]
             break
-    if bare in _KOREAN_STOP_WORDS or word in _KOREAN_STOP_WORDS:
+    if bare in KOREAN_STOP_WORDS or word in KOREAN_STOP_WORDS:
         return
     yield bare
     if len(bare) >= 3:
@@ -306,7 +306,7 @@ _ENDINGS = (
     ("ly", ""), ("s", ""), ("e", ""),
 )  # fmt: skip
 _ANY_ENDING = tuple(ending for ending, _ in _ENDINGS)
-_KOREAN_ENDINGS = tuple(
+KOREAN_ENDINGS = tuple(
     sorted(
         _listed(
             """
@@ -320,7 +320,7 @@ _KOREAN_ENDINGS = tuple(
         reverse=True,
     )
 )
-_KOREAN_STOP_WORDS = _listed(
+KOREAN_STOP_WORDS = _listed(
     """
     것 거 수 때 때문 때문에 그 이 저 및 또는 그리고 그래서 하지만 그런데 대한 대해 위해 통해 경우 정도 등 더 잘
     가장 매우 아주 같은 같이 있는 있다 있어요 있습니다 없는 없다 하는 되는 즉 예를 들어 들면 어떤 무엇 왜 각각

@@ -21,7 +21,8 @@ from finetune.evaluation.resampling import Figure, mean_figures
 from finetune.graded_questions import GradedQuestion
 from grading.domain import Question
 from grading.explanation.checks import CHECKS_VERSION, Problem, ProblemKind, problems_in
-from grading.explanation.feedback import Feedback, feedback_from
+from grading.explanation.feedback import Feedback
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.generators import ALL_LANGUAGES, Generator
 from grading.explanation.template import template_text
 

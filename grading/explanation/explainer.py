@@ -14,7 +14,8 @@ from grading.domain import Assessment, Question
 from grading.errors import GradingError
 from grading.explanation.checks import CHECKS_VERSION, problems_in
 from grading.explanation.errors import ExplanationError, GeneratorRefused
-from grading.explanation.feedback import Feedback, feedback_from
+from grading.explanation.feedback import Feedback
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.generators import (
     Generator,
     LocalGenerator,

@@ -148,8 +148,8 @@ GATE: dict[Flag, tuple[str, ...]] = {
         "This contains words to the grader instead of an answer. Please write only about the question.",
     ),
     Flag.OFF_TOPIC: (
-        "This is about something else than the question. Read the question once more and try again.",
-        "This does not fit the question that was asked. Please have another look at it.",
+        "I do not find an answer to this question here yet. Read it once more and try again.",
+        "This does not answer the question yet. Please have another look at what it asks.",
     ),
 }
 CONTACT = " You can also turn to: {contact}"

@@ -17,7 +17,7 @@ from grading.explanation.feedback import Band, Feedback, Point, Step, Unnamed, s
 from grading.explanation.phrases import phrases_for
 
 #: Version of the wordings, part of an explanation's versions.
-TEMPLATE_VERSION = "3"
+TEMPLATE_VERSION = "4"
 LENGTH_LIMIT = 500
 LENGTH_BOUND = 2000
 """Long names of many points end here, with the last whole sentence."""
@@ -63,7 +63,7 @@ def _text(feedback: Feedback, *, quotes: int) -> str:
     phrases = phrases_for(feedback)
     if feedback.is_complete and feedback.band in _GOOD:
         return _complete_text(feedback, phrases, is_quoting=quotes > 0)
-    parts = [_pick(phrases.OPENING[feedback.band], feedback, 0)]
+    parts = [_pick(phrases.OPENING[_opening_band(feedback)], feedback, 0)]
     for salt, (verdict, quoted) in enumerate(
         (
             (Verdict.COVERED, quotes > 0),
@@ -79,6 +79,12 @@ def _text(feedback: Feedback, *, quotes: int) -> str:
         elif unnamed := feedback.find_unnamed(verdict):
             parts += _told_unnamed(feedback, unnamed, is_quoting=quoted, salt=salt)
     return " ".join([*parts, _next_step(feedback, phrases)])
+
+
+def _opening_band(feedback: Feedback) -> Band:
+    """A little score of which no part is covered may be no start at all."""
+    has_covered = feedback.covered or feedback.find_unnamed(Verdict.COVERED)
+    return Band.NONE if feedback.band is Band.LITTLE and not has_covered else feedback.band
 
 
 def _complete_text(feedback: Feedback, phrases: ModuleType, *, is_quoting: bool) -> str:

@@ -94,7 +94,7 @@ def _grade_one(
     prompt: str, references: tuple[str, ...], answer: str, points: Sequence[str], language: str, as_json: bool
 ) -> None:
     from grading.domain import KeyPoint
-    from grading.explanation.feedback import feedback_from
+    from grading.explanation.feedback_making import feedback_from
     from grading.explanation.template import template_text
     from grading.grader import load_grader
     from grading.keypoints import key_points_of

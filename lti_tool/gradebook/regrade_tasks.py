@@ -6,7 +6,7 @@ from itertools import groupby
 
 import structlog
 
-from grading.explanation.feedback import feedback_from
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.template import template_text
 from lti_tool.gradebook import regrade_items
 from lti_tool.questions.store import get_grading_question

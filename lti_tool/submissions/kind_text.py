@@ -36,7 +36,7 @@ def kind_text_for(
     if not (is_flagged or needs_person(answer)):
         return None
     # Both bring numpy, which few pages of the web process need.
-    from grading.explanation.feedback import feedback_for_a_person
+    from grading.explanation.feedback_making import feedback_for_a_person
     from grading.explanation.template import template_text
 
     feedback = feedback_for_a_person(answer, quiz_language)

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import structlog
 
-from grading.explanation.feedback import feedback_from
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.template import template_text
 from lti_tool.gradebook.store import finish_attempt, record_model_grade
 from lti_tool.questions.store import get_grading_question

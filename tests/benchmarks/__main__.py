@@ -15,7 +15,7 @@ import psutil
 
 from config import load_settings
 from grading.encoder_loading import load_encoder
-from grading.explanation.feedback import feedback_from
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.template import template_text
 from grading.grader import load_grader
 from grading.samples import load_samples

@@ -13,7 +13,8 @@ from transformers import AutoTokenizer
 from config import load_settings
 from grading.domain import KeyPoint, Question
 from grading.explanation.explainer import load_generator
-from grading.explanation.feedback import Feedback, feedback_from
+from grading.explanation.feedback import Feedback
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.generators import Generator, LocalGenerator
 from grading.grader import load_grader
 from grading.models import adapter_folder, language_model_folder

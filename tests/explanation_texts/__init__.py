@@ -22,7 +22,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from grading.domain import Assessment, KeyPoint, KeyPointVerdict, Question, Verdict
 from grading.explanation.checks import Problem, ProblemKind, problems_in
-from grading.explanation.feedback import Feedback, feedback_from
+from grading.explanation.feedback import Feedback
+from grading.explanation.feedback_making import feedback_from
 from grading.samples import get_sample
 
 Half = Literal["seen", "unseen"]

@@ -9,7 +9,7 @@ from typing import LiteralString
 import pytest
 
 from grading.domain import Flag
-from grading.explanation.feedback import feedback_for_a_person
+from grading.explanation.feedback_making import feedback_for_a_person
 from grading.explanation.template import template_text
 from lti_tool.gradebook.comment import comment_text
 from lti_tool.gradebook.comment_store import get_comment_facts

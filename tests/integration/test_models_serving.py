@@ -16,7 +16,7 @@ from celery.signals import task_postrun, task_prerun
 
 from config import Settings
 from grading.domain import Assessment, Question
-from grading.explanation.feedback import feedback_from
+from grading.explanation.feedback_making import feedback_from
 from grading.grader import Grader
 from lti_tool.db import Database, fetch_value
 from lti_tool.errors import DatabaseUnavailable, NotConfigured

@@ -190,6 +190,40 @@ def test_what_denies_the_sentence_before_it_is_no_remark(grader: Grader) -> None
     assert fraction(grader, "en", denied) != fraction(grader, "en", HALF["en"])
 
 
+SWAPS = {
+    "en": (
+        "What are eager and lazy caching?",
+        "Eager caching sends each change to the disk at once. Lazy caching keeps a change in memory and saves it then.",
+        "Lazy caching sends each change to the disk at once. Eager caching keeps a change in memory and saves it then.",
+    ),
+    "ko": (
+        "즉시 쓰기와 나중 쓰기는 무엇인가?",
+        "즉시 쓰기는 변경된 내용을 디스크에 곧바로 저장한다. 나중 쓰기는 변경된 내용을 메모리에 모았다가 옮긴다.",
+        "나중 쓰기는 변경된 내용을 디스크에 곧바로 저장하고, 즉시 쓰기는 메모리에 모았다가 옮긴다.",
+    ),
+}
+
+
+@languages
+@pytest.mark.parametrize("has_key_points", [False, True])
+def test_facts_told_the_wrong_way_round_are_contradicted(grader: Grader, language: str, has_key_points: bool) -> None:
+    prompt, right, swapped = SWAPS[language]
+    points = tuple(
+        KeyPoint(position=place, name=f"point {place}", text=f"{text.strip('. ')}.", weight=1)
+        for place, text in enumerate(right.strip(".").split(". "))
+    )
+    question = Question(
+        prompt=prompt, model_answers=(right,), key_points=points if has_key_points else (), language=language
+    )
+    as_it_is, turned_round = grader.assess(
+        question, [right.replace("곧바로", "바로").replace("at once", "now"), swapped]
+    )
+    assert as_it_is.fraction > 0.6
+    assert turned_round.fraction < 0.4
+    assert {each.verdict for each in turned_round.verdicts} == {Verdict.CONTRADICTED}
+    assert Flag.CONTRADICTION in turned_round.flags
+
+
 def test_a_formula_is_not_about_something_else(grader: Grader) -> None:
     question = Question(
         prompt="What are precision and recall?",

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grading.domain import Assessment, Flag, KeyPoint, KeyPointVerdict, Question, Verdict
-from grading.explanation.feedback import Feedback, feedback_from
+from grading.explanation.feedback import Feedback
+from grading.explanation.feedback_making import feedback_from
 
 BIAS_ANSWER = "High bias means that the model is too simple and underfits. Variance is the spread of the inputs."
 

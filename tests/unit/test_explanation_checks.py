@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from grading.explanation.checks import MAX_CHARACTERS, Problem, ProblemKind, problems_in
-from grading.explanation.feedback import Feedback, feedback_from
+from grading.explanation.feedback import Feedback
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.reading import read
 from tests.unit.explanation_builders import (
     BIAS_ANSWER,

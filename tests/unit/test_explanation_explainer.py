@@ -19,7 +19,8 @@ from grading.errors import ModelError
 from grading.explanation import explainer, shared_model
 from grading.explanation.errors import GeneratorRefused, GeneratorUnavailable
 from grading.explanation.explainer import Explainer, Item, load_explainer
-from grading.explanation.feedback import Feedback, feedback_from
+from grading.explanation.feedback import Feedback
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.generators import LocalGenerator
 from grading.explanation.template import template_text
 from lti_tool.models.folders import digest_of

@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 
 from grading.domain import Assessment
 from grading.explanation.explainer import Explainer, Explanation, Item
-from grading.explanation.feedback import feedback_from
+from grading.explanation.feedback_making import feedback_from
 from grading.explanation.generators import ServerGenerator
 from grading.explanation.prompt import notes
 from grading.guard import guard

@@ -12,8 +12,10 @@ import pytest
 
 from finetune.explainer_examples import assessment_of, question_of
 from grading.domain import Flag, KeyPoint, Question
+from grading.explanation import phrases_en
 from grading.explanation.checks import problems_in
-from grading.explanation.feedback import GATES, feedback_from
+from grading.explanation.feedback import Band
+from grading.explanation.feedback_making import GATES, feedback_from
 from grading.explanation.phrases_ko import with_particle
 from grading.explanation.template import LENGTH_BOUND, LENGTH_LIMIT, _bounded, template_text
 from grading.samples import load_samples
@@ -252,3 +254,10 @@ def test_the_template_imports_no_torch() -> None:
 
 
 _ROOT = __file__.rsplit("/tests/", 1)[0]
+
+
+def test_a_little_score_of_which_nothing_is_covered_is_no_start() -> None:
+    nothing = template_text(make_feedback(("missing", "partial", "missing"), fraction=0.2))
+    assert any(nothing.startswith(opening) for opening in phrases_en.OPENING[Band.NONE])
+    something = template_text(make_feedback(("covered", "missing", "missing"), fraction=0.2))
+    assert any(something.startswith(opening) for opening in phrases_en.OPENING[Band.LITTLE])
