@@ -13,6 +13,8 @@ from decimal import Decimal
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from grading.distress import needs_person
+from grading.domain import Flag
 from lti_tool.db import fetch_one, fetch_value
 from lti_tool.errors import NotFound, Refused
 from lti_tool.gradebook.explanation_store import add_explanation, copy_explanation, latest_explanation_id
@@ -48,6 +50,7 @@ class LockedAnswer:
     """An answer that is locked together with its attempt, as it is then. ``grade_*``: its latest grade."""
 
     submission_id: int
+    text: str
     max_points: Decimal
     language: str
     registration_id: int
@@ -76,23 +79,26 @@ def override_grade(
     Without a text (``None``) the one of the latest grade stays, as that of whoever wrote it; with an empty one the
     student reads that an instructor scored the answer. ``reason`` is for the record. ``seen_grade``: the latest grade
     that the instructor has seen. An answer that was not scored yet, or that the machine gave up on, has its score
-    then; so does a question that was left unanswered (it was answered on paper, perhaps), with an empty answer. Raises
-    :class:`ScoreChangedMeanwhile`, :class:`DecisionRefused` while the student is still answering, and
-    :class:`NotFound` for a question of another quiz.
+    then, with NEEDS_PERSON where it says so; so does a question that was left unanswered (it was answered on paper,
+    perhaps), with an empty answer. Raises :class:`ScoreChangedMeanwhile`, :class:`DecisionRefused` while the student is
+    still answering, and :class:`NotFound` for a question of another quiz.
     """
     answer = lock_answer(connection, attempt, question_id, seen_grade)
     fraction = float(points / answer.max_points)
+    # No machine's grade says it, and what becomes of the answer later, an export say, must know.
+    flags = [Flag.NEEDS_PERSON.value] if answer.grade_id is None and needs_person(answer.text) else []
     grade_id = fetch_value(
         connection,
         """
-        INSERT INTO grades (submission_id, source, fraction, points, low, high, confidence, created_by, reason)
-        VALUES (%s, 'INSTRUCTOR', %s, %s, %s, %s, 1, %s, %s) RETURNING id
+        INSERT INTO grades (submission_id, source, fraction, points, low, high, confidence, flags, created_by, reason)
+        VALUES (%s, 'INSTRUCTOR', %s, %s, %s, %s, 1, %s, %s, %s) RETURNING id
         """,
         answer.submission_id,
         fraction,
         points,
         fraction,
         fraction,
+        flags,
         user_id,
         reason,
     )
@@ -182,7 +188,7 @@ def lock_answer(connection: Connection, attempt: Attempt, question_id: int, seen
         connection,
         LockedAnswer,
         """
-        SELECT submissions.id AS submission_id, questions.max_points, quizzes.language,
+        SELECT submissions.id AS submission_id, submissions.answer AS text, questions.max_points, quizzes.language,
             attempts.registration_id, attempts.resource_link_id,
             grades.id AS grade_id, grades.source AS grade_source
         FROM attempts

@@ -7,11 +7,13 @@ verdicts ──▶ their share of the key ────┴──▶ AnswerDoubt �
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from psycopg import Connection
 
+from grading.distress import needs_person
+from grading.domain import Flag
 from lti_tool.db import fetch_all
 
 #: Below this the score is marked for a second look.
@@ -26,8 +28,9 @@ class AnswerDoubt:
 
     ``width``: of the interval that the machine gave, 0..1, whoever scored it since; 1 where the machine gave up.
     ``verdict_share``: what the machine's verdicts say, 0..1: covered 1, partial a half, by weight; ``None`` for a score
-    of an instructor. ``is_changed``: an instructor gave the score, rather than put one of the machine's back.
-    ``is_called_wrong``: the student says that something in the explanation is wrong, and no instructor let it stand.
+    of an instructor. ``flags``: of the grade; where there is none NEEDS_PERSON alone, if the answer says so.
+    ``is_changed``: an instructor gave the score, rather than put one of the machine's back. ``is_called_wrong``: the
+    student says that something in the explanation is wrong, and no instructor let it stand.
     """
 
     attempt_id: int
@@ -113,7 +116,25 @@ def list_doubts(connection: Connection, resource_link_id: int) -> dict[int, tupl
         """,
         resource_link_id,
     )
+    in_need = _list_unscored_in_need(connection, resource_link_id)
     doubts: defaultdict[int, list[AnswerDoubt]] = defaultdict(list)
     for row in rows:
-        doubts[row.attempt_id].append(row)
+        is_in_need = (row.attempt_id, row.question_id) in in_need
+        doubts[row.attempt_id].append(replace(row, flags=[Flag.NEEDS_PERSON.value]) if is_in_need else row)
     return {attempt_id: tuple(answers) for attempt_id, answers in doubts.items()}
+
+
+def _list_unscored_in_need(connection: Connection, resource_link_id: int) -> frozenset[tuple[int, int]]:
+    """(attempt, question) of answers without a grade, waiting or given up, which say that their writer is not well.
+
+    As the student reads the kind text at once, so does the instructor see it at once: a worker may be long in coming.
+    """
+    rows = connection.execute(
+        """
+        SELECT attempts.id, submissions.question_id, submissions.answer
+        FROM attempts JOIN submissions ON submissions.attempt_id = attempts.id
+        WHERE attempts.resource_link_id = %s AND submissions.status IN ('RECEIVED', 'STUCK')
+        """,
+        (resource_link_id,),
+    ).fetchall()
+    return frozenset((attempt_id, question_id) for attempt_id, question_id, answer in rows if needs_person(answer))

@@ -265,7 +265,13 @@ def list_overview(connection: Connection, resource_link_id: int) -> list[Overvie
         resource_link_id,
         resource_link_id,
     )
-    return [replace(row, answers=doubts.get(row.attempt_id, ())) for row in rows]
+    return [_with_answers(row, doubts.get(row.attempt_id, ())) for row in rows]
+
+
+def _with_answers(row: OverviewRow, answers: tuple[AnswerDoubt, ...]) -> OverviewRow:
+    """Flagged as its grades are, and as its answers that have none yet."""
+    flags = {*row.flags, *(flag for answer in answers for flag in answer.flags)}
+    return replace(row, answers=answers, flags=sorted(flags))
 
 
 def _counting(rows: Sequence[OverviewRow]) -> set[int]:

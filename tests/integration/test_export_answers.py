@@ -74,9 +74,7 @@ def answers(
 ) -> Person:
     """A student hands in an answer, and the model scores it."""
     person = course.learner(sub, **launch)
-    page = person.post("attempts", {"csrf_token": person.token()})
-    name = str(page.soup.select("textarea")[0]["name"])
-    page.submit("#answers-form", {name: text, "then": "hand-in"}).submit("#hand-in-form")
+    hands_in(person, text)
     course.grades(person, fraction=0.5, flags=flags)
     return person
 
@@ -90,6 +88,12 @@ def latest_attempt(course: Course, sub: str = "ada-lovelace") -> int:
     return row[0]
 
 
+def hands_in(person: Person, text: str) -> None:
+    page = person.post("attempts", {"csrf_token": person.token()})
+    name = str(page.soup.select("textarea")[0]["name"])
+    page.submit("#answers-form", {name: text, "then": "hand-in"}).submit("#hand-in-form")
+
+
 def gives(course: Course, points: int, words: str = "Nearly.", sub: str = "ada-lovelace") -> None:
     """An instructor gives other points."""
     attempt_id, instructor = latest_attempt(course, sub), number_of(course, "grace-hopper")
@@ -97,7 +101,7 @@ def gives(course: Course, points: int, words: str = "Nearly.", sub: str = "ada-l
         attempt = find_attempt(connection, attempt_id)
         assert attempt is not None
         row = connection.execute(
-            "SELECT question_id, max(grades.id) FROM submissions JOIN grades ON submission_id = submissions.id"
+            "SELECT question_id, max(grades.id) FROM submissions LEFT JOIN grades ON submission_id = submissions.id"
             " WHERE attempt_id = %s GROUP BY question_id",
             (attempt_id,),
         ).fetchone()
@@ -264,6 +268,19 @@ def test_a_cry_for_help_is_nobodys_training_data(open_course: Course, tmp_path: 
     with open_course.database.across_tenants() as connection:
         counted = tally(connection, Filters(all_scores=True))
     assert (counted.exported, counted.student_needs_person) == (1, 1)
+
+
+def test_a_cry_for_help_that_no_machine_scored_is_nobodys_training_data_either(
+    open_course: Course, tmp_path: Path
+) -> None:
+    answers(open_course)
+    hands_in(open_course.learner("carl-gauss"), "I cannot say. I want to die.")
+    changes(open_course, "UPDATE submissions SET status = 'STUCK' WHERE status = 'RECEIVED'")
+    gives(open_course, 3, sub="carl-gauss")
+    (example,) = exported(open_course, tmp_path / "out", Filters(all_scores=True)).examples
+    assert example.answer == "Units are switched off."
+    with open_course.database.across_tenants() as connection:
+        assert tally(connection, Filters(all_scores=True)).student_needs_person == 1
 
 
 def test_a_models_score_of_an_approved_attempt_is_confirmed(open_course: Course, tmp_path: Path) -> None:

@@ -164,3 +164,27 @@ def test_the_gradebook_which_others_read_says_nothing_of_it(
         comment = comment_text(get_comment_facts(connection, delivery_id))
     assert said in comment
     assert KIND not in comment
+
+
+@pytest.mark.parametrize("state", ["status = 'RECEIVED'", "status = 'STUCK'"])
+def test_the_instructor_sees_at_once_who_needs_a_person_whether_or_not_a_machine_ever_scores_the_answer(
+    course: Course, state: LiteralString
+) -> None:
+    person = in_trouble(course)
+    hands_in(course.learner("carl-gauss"), "Dead neurons die.")
+    changes_rows(course, "UPDATE submissions SET " + state)
+    page = course.instructor().get("results")
+    rows = [row.get_text(" ") for row in page.soup.select("tbody tr")]
+    assert ["needs a person" in row for row in rows] == [True, False]
+    flagged = page.follow("Flagged")
+    assert [row.get_text(" ") for row in flagged.soup.select("tbody tr")] == rows[:1]
+    answer = flagged.follow("Ada Lovelace")
+    assert answer.form(".tags .tag--fair").get_text() == "needs a person"
+    assert holds(shown(person), "needs a person") == [], "that is for the instructor"
+
+
+def test_nobody_reads_what_a_student_is_still_writing(course: Course) -> None:
+    in_trouble(course)
+    changes_rows(course, "UPDATE attempts SET status = 'OPEN', submitted_at = NULL")
+    changes_rows(course, "UPDATE submissions SET status = 'DRAFT', submitted_at = NULL")
+    assert holds(course.instructor().get("results"), "needs a person", "Flagged") == []
