@@ -181,6 +181,7 @@ def outcome_of(
         results = [_without_score(result) for result in results]
     elif hides_explanations:
         results = [_without_explanation(result) for result in results]
+    results = [_without_parts(result) for result in results]
     deducted = fetch_value(connection, "SELECT deducted_percent FROM attempt_totals WHERE attempt_id = %s", attempt.id)
     assert isinstance(deducted, Decimal)
     return Outcome(
@@ -213,6 +214,14 @@ def _hides_explanations(attempt: Attempt, quiz: Quiz, due_at: datetime | None) -
     if quiz.explanations_shown == "AFTER_DUE" and due_at is not None and due_at > datetime.now(UTC):
         return "AFTER_DUE"
     return None
+
+
+def _without_parts(result: QuestionResult) -> QuestionResult:
+    """Without verdicts on sentences of a model answer, which nobody wrote as what an answer must say.
+
+    What they found the explanation tells, by topic and softly: "part 2 – missing" beside it would say something else.
+    """
+    return replace(result, verdicts=[verdict for verdict in result.verdicts if verdict.name])
 
 
 def _without_explanation(result: QuestionResult) -> QuestionResult:
