@@ -59,14 +59,21 @@ def get_comment_facts(connection: Connection, delivery_id: int) -> CommentFacts:
             SELECT quizzes.language, attempts.number, deliveries.averaged_attempts, deliveries.deducted_percent,
                 attempts.due_at,
                 CASE WHEN same.version IS NOT NULL THEN deliveries.version END AS version,
-                CASE WHEN same.version IS NULL THEN NULL WHEN same.was_withdrawn OR EXISTS (
-                    SELECT 1 FROM deliveries AS other
-                    WHERE other.line_item_url = deliveries.line_item_url AND other.user_id = deliveries.user_id
-                        AND other.version > same.version AND other.version < deliveries.version
-                        AND (other.attempt_id, other.score_given, other.score_maximum, other.grade_ids,
-                            other.averaged_attempts)
-                            <> (deliveries.attempt_id, deliveries.score_given, deliveries.score_maximum,
-                            deliveries.grade_ids, deliveries.averaged_attempts)
+                CASE WHEN same.version IS NULL THEN NULL WHEN EXISTS (
+                    -- Since then another score counted; or none did: one was given up before the next was made.
+                    -- One that was given up later only made way for the next.
+                    SELECT 1 FROM deliveries AS passed
+                    JOIN deliveries AS next ON next.line_item_url = passed.line_item_url
+                        AND next.user_id = passed.user_id AND next.version = passed.version + 1
+                    WHERE passed.line_item_url = deliveries.line_item_url AND passed.user_id = deliveries.user_id
+                        AND passed.version >= same.version AND passed.version < deliveries.version
+                        AND (
+                            passed.status = 'SUPERSEDED' AND passed.finished_at < next.created_at
+                            OR (passed.attempt_id, passed.score_given, passed.score_maximum, passed.grade_ids,
+                                passed.averaged_attempts)
+                                <> (deliveries.attempt_id, deliveries.score_given, deliveries.score_maximum,
+                                deliveries.grade_ids, deliveries.averaged_attempts)
+                        )
                 ) THEN 'RETURNS' ELSE 'TEXT' END AS again,
                 CASE
                     WHEN quizzes.explanations_shown = 'AFTER_APPROVAL' AND attempts.approval <> 'APPROVED'
@@ -77,10 +84,8 @@ def get_comment_facts(connection: Connection, delivery_id: int) -> CommentFacts:
             JOIN attempts ON attempts.id = deliveries.attempt_id
             JOIN quizzes ON quizzes.id = attempts.quiz_id
             LEFT JOIN LATERAL (
-                -- The last time that this score was sent. Given up before a newer one was made: none counted then.
-                SELECT earlier.version,
-                    earlier.status = 'SUPERSEDED' AND earlier.finished_at < deliveries.created_at AS was_withdrawn
-                FROM deliveries AS earlier
+                -- The last time that this score was sent.
+                SELECT earlier.version FROM deliveries AS earlier
                 WHERE earlier.line_item_url = deliveries.line_item_url AND earlier.user_id = deliveries.user_id
                     AND earlier.version < deliveries.version AND earlier.tries > 0
                     AND (earlier.attempt_id, earlier.score_given, earlier.score_maximum, earlier.grade_ids,

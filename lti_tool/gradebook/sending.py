@@ -100,8 +100,9 @@ def begin_delivery(
         return False
     is_due, is_superseded = row
     if is_superseded:
+        # Not now(): the newer one may be younger than this transaction, and its comment asks which came first.
         connection.execute(
-            "UPDATE deliveries SET status = 'SUPERSEDED', finished_at = now() WHERE id = %s", (delivery_id,)
+            "UPDATE deliveries SET status = 'SUPERSEDED', finished_at = clock_timestamp() WHERE id = %s", (delivery_id,)
         )
         record_event(connection, delivery_id, "SUPERSEDED")
         return False

@@ -241,6 +241,44 @@ def test_a_score_counts_again_where_none_counted_in_between(room: Class) -> None
     assert comment_facts(room, room.queues(attempt_id)) == ("RETURNS", 2)
 
 
+def gives_up(room: Class, delivery_id: int) -> None:
+    """Its next try finds that it is not to be sent any more."""
+    room.run("UPDATE deliveries SET due_at = now() WHERE id = %s", delivery_id)
+    with room.course.transaction() as connection:
+        assert not begin_delivery(connection, delivery_id)
+    assert room.value("SELECT count(*) FROM deliveries WHERE id = %s AND status = 'SUPERSEDED'", delivery_id) == 1
+
+
+def test_a_failed_try_that_a_newer_text_replaced_was_not_withdrawn(room: Class) -> None:
+    attempt_id = room.attempts(4)
+    room.run("UPDATE deliveries SET tries = 1")
+    room.queues(attempt_id, has_new_comment=True)
+    gives_up(room, room.value("SELECT min(id) FROM deliveries"))
+    assert comment_facts(room, room.queues(attempt_id, has_new_comment=True)) == ("TEXT", 3)
+
+
+def test_a_failed_try_whose_transaction_began_before_the_newer_text_was_not_withdrawn_either(room: Class) -> None:
+    attempt_id = room.attempts(4)
+    room.run("UPDATE deliveries SET tries = 1, due_at = now()")
+    with room.course.transaction() as connection:
+        connection.execute("SELECT now()")
+        second = room.queues(attempt_id, has_new_comment=True)
+        assert not begin_delivery(connection, room.value("SELECT min(id) FROM deliveries"))
+    assert comment_facts(room, second) == ("TEXT", 2)
+
+
+def test_a_score_counts_again_where_its_replacement_was_withdrawn_before_it_was_sent(room: Class) -> None:
+    attempt_id = room.attempts(4)
+    room.run("UPDATE deliveries SET tries = 1")
+    room.queues(attempt_id, has_new_comment=True)
+    gives_up(room, room.value("SELECT min(id) FROM deliveries"))
+    room.run("UPDATE attempts SET excused_at = now() WHERE id = %s", attempt_id)
+    with room.course.transaction() as connection:
+        assert withdraw_deliveries(connection, attempt_id)
+    room.run("UPDATE attempts SET excused_at = NULL")
+    assert comment_facts(room, room.queues(attempt_id)) == ("RETURNS", 3)
+
+
 def test_the_same_grades_with_other_points_are_another_score(room: Class) -> None:
     attempt_id = room.attempts(4)
     room.run("UPDATE deliveries SET tries = 1, score_given = 3")
