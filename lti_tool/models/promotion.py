@@ -110,7 +110,15 @@ def promote(
         f"{candidate.kind.lower()} {candidate.digest} in place of {_name(current)}",
         course,
         by=by,
-        facts={"reason": reason or "", "digest": candidate.digest, "before": current or ""},
+        facts={
+            "reason": reason or "",
+            # Without findings it is the message of an error, which may hold what it could not read.
+            "overridden": "\n".join(judgement.reasons) if judgement and findings else "",
+            "digest": candidate.digest,
+            "before": current or "",
+            # A promotion for everybody has a row of its own with them; of a course only the last choice has one.
+            "findings": dict(findings) if course else {},
+        },
     )
     return Change(kind=candidate.kind, before=current, now=candidate.digest, course=course_id)
 
@@ -134,7 +142,7 @@ def roll_back(
     else:
         course_store.give_up_explainer(connection, course)
         before = store.current_digest(connection, kind)
-    facts: dict[str, int | str] = {"digest": before or "", "before": current}
+    facts = {"digest": before or "", "before": current}
     told = f"{kind.lower()} {current}, back to {_name(before)}"
     _record(connection, "model-rolled-back", told, course, by=by, facts=facts)
     return Change(kind=kind, before=current, now=before, course=course_id)
@@ -172,7 +180,7 @@ def _locked_current(connection: Connection, kind: Kind, course_id: int | None) -
 
 
 def _record(
-    connection: Connection, event: str, told: str, course: Course | None, *, by: str, facts: Mapping[str, int | str]
+    connection: Connection, event: str, told: str, course: Course | None, *, by: str, facts: Mapping[str, Any]
 ) -> None:
     if course is None:
         record_event(connection, event, detail=f"{told}, by {by}", facts=facts)

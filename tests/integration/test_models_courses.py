@@ -286,6 +286,27 @@ def test_without_proof_it_is_refused_and_with_a_reason_it_is_on_record(school: S
     assert details["context_id"] == school.number("biology")
 
 
+def test_what_the_gate_found_for_a_course_is_on_record_also_where_a_person_overrode_it(school: School) -> None:
+    first, second = school.adds("bio"), school.adds("biol")
+    findings = {"pairs": 200, "difference": {"value": 0.02, "low": -0.01, "high": 0.05}}
+    school.gives(first, "biology", judgement=Judgement(ok=True, findings=findings))
+    _, _, details = school.events()[-1]
+    assert details["findings"] == findings
+    assert "overridden" not in details
+    school.gives(
+        second,
+        "biology",
+        judgement=Judgement(ok=False, reasons=("fewer pass", "slower"), findings=findings),
+        forced_because="Agreed with the course team",
+    )
+    event, _, details = school.events()[-1]
+    assert (event, details["findings"], details["overridden"]) == (
+        "model-promotion-forced",
+        findings,
+        "fewer pass\nslower",
+    )
+
+
 def test_a_judgement_on_what_serves_no_longer_is_worth_nothing(school: School) -> None:
     first, second = school.adds("bio"), school.adds("biol")
     school.gives(first, "biology")

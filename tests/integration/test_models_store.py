@@ -216,6 +216,15 @@ def test_forced_with_a_reason_it_serves_and_the_reason_is_on_record(registry: Re
         assert store.get_version(connection, version.digest).forced_because == "Agreed with the course team"
 
 
+def test_the_record_says_what_was_overridden(registry: Registry) -> None:
+    judgement = Judgement(ok=False, reasons=("worse by 0.1",), findings={"candidate_mse": 0.14})
+    registry.promotes(registry.adds("one").version, judgement=judgement, forced_because="Agreed with the course team")
+    assert registry.events()[-1][1]["overridden"] == "worse by 0.1"
+    judgement = Judgement(ok=False, reasons=("line 3: 'Ada wrote …' is no number",))
+    registry.promotes(registry.adds("two").version, judgement=judgement, forced_because="Agreed with the course team")
+    assert "overridden" not in registry.events()[-1][1], "nothing was compared, and the message quotes the data"
+
+
 @pytest.mark.parametrize("reason", ["", "too short", " " * 20, "x" * 2001])
 def test_forcing_needs_a_reason(registry: Registry, reason: str) -> None:
     version = registry.adds().version
