@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from lti_tool.errors import DatabaseUnavailable, Refused
 LOCALES = ("en", "ko")
 MAX_BODY_BYTES = 4 * 1024 * 1024
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
+# An LMS may send words of its own, as en_kids: a browser would refuse some of them.
+_WITH_REGION = re.compile(r"[a-z]{2,3}-(?:[A-Za-z]{2}|[0-9]{3})")
 
 _log = structlog.get_logger(__name__)
 
@@ -63,6 +66,13 @@ def page_locale() -> str:
     return request.accept_languages.best_match(LOCALES, "en")
 
 
+def page_region() -> str:
+    """How the LMS writes dates, as ``en-GB``; empty where it does not say, or where the page is in another language."""
+    session = g.get("launch_session")
+    locale = session.locale.replace("_", "-") if session is not None else ""
+    return locale if _WITH_REGION.fullmatch(locale) and locale.split("-")[0] == page_locale() else ""
+
+
 def localtime(moment: datetime | None) -> Markup:
     """A ``<time>`` element in UTC; the page's script shows it in the reader's zone."""
     if moment is None:
@@ -87,6 +97,7 @@ def _page_values() -> dict[str, object]:
     locale = page_locale()
     return {
         "page_locale": locale,
+        "page_region": page_region(),
         "page_direction": "rtl" if locale in RIGHT_TO_LEFT else "ltr",
         "correlation_id": g.get("correlation_id", ""),
     }

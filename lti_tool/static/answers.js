@@ -2,6 +2,7 @@
 // Until the server has a text, a copy stays in this browser, and comes back after a crash or a lost connection.
 
 import { authorized } from "./launch_token.js";
+import { region } from "./region.js";
 
 const form = document.querySelector("form[data-answers]");
 const words = form.dataset;
@@ -151,7 +152,7 @@ class Draft {
 
   showSaved() {
     const style = { timeStyle: "short" };
-    const time = new Intl.DateTimeFormat(document.documentElement.lang, style).format(new Date(this.savedAt));
+    const time = new Intl.DateTimeFormat(region, style).format(new Date(this.savedAt));
     const saved = words.textSaved.replace("{time}", time);
     this.show(this.isMerged ? `${words.textMerged} ${saved}` : saved, this.isMerged ? "problem" : "saved");
   }

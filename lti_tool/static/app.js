@@ -2,21 +2,24 @@
 // Nothing here is needed to use the pages; they are plain forms and links without it.
 
 import { authorized } from "./launch_token.js";
+import { region } from "./region.js";
 
 document.documentElement.classList.add("has-script");
 
-const language = document.documentElement.lang || undefined;
+const TIME = { hour: "numeric", minute: "2-digit", timeZoneName: "short" };
+const DAY_AND_TIME = { day: "numeric", month: "short", year: "numeric", ...TIME };
 
-/** Show every <time> below `root` in the reader's zone and language; the exact moment stays in its title. */
+/** Show every <time> below `root` as the reader writes it, in their zone, which it names; the title has the exact moment. */
 export function localizeTimes(root) {
   const day = (moment) => moment.toDateString();
   for (const element of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     const sameDay = day(moment) === day(new Date());
-    const style = sameDay ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
-    element.textContent = new Intl.DateTimeFormat(language, style).format(moment);
-    element.title = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" }).format(moment);
+    const written = new Intl.DateTimeFormat(region, sameDay ? TIME : DAY_AND_TIME).format(moment);
+    // No line ends between a time and its zone.
+    element.textContent = written.replace(/ (?=\S+$)/, "\u00a0");
+    element.title = new Intl.DateTimeFormat(region, { dateStyle: "full", timeStyle: "long" }).format(moment);
   }
 }
 
@@ -151,7 +154,7 @@ function tellOffset(input) {
     const moment = input.valueAsNumber ? new Date(input.value) : new Date();
     offset.value = String(moment.getTimezoneOffset());
     if (!zone) return;
-    const parts = new Intl.DateTimeFormat(language, { timeZoneName: "long" }).formatToParts(moment);
+    const parts = new Intl.DateTimeFormat(region, { timeZoneName: "long" }).formatToParts(moment);
     zone.textContent = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
   };
   input.addEventListener("input", tell);

@@ -124,6 +124,27 @@ def presses_access_key(page: Page, key: str) -> None:
         protocol.send("Input.dispatchKeyEvent", {"type": kind, "modifiers": 1, **letter})
 
 
+@pytest.mark.parametrize(
+    ("locale", "moment"),
+    [("en-US", "Mar 5, 2026, 2:07 PM UTC"), ("en", "5 Mar 2026, 14:07 UTC"), ("en-AU", "5 Mar 2026, 2:07 pm UTC")],
+)
+def test_dates_are_written_as_the_lms_writes_them_else_as_the_browser_does_and_name_their_zone(
+    course: Course, opens: Opens, locale: str, moment: str
+) -> None:
+    student = course.learner(locale=locale)
+    written = student.post("attempts", {"csrf_token": student.token()})
+    name = str(written.soup.select("textarea")[0]["name"])
+    written.submit("#answers-form", {name: "an answer", "then": "hand-in"}).submit("#hand-in-form")
+    page = opens(student, "quiz")
+    expect(page.locator("main time").first).to_have_text(
+        re.compile(r"^\d{1,2}:\d\d(\s[AaPp][Mm])?\sUTC$"), timeout=5000
+    )
+    with course.transaction() as connection:
+        connection.execute("UPDATE attempts SET submitted_at = '2026-03-05 14:07Z'")
+    page.reload()
+    expect(page.locator("main time").first).to_have_text(moment)
+
+
 def test_an_answer_saves_itself_and_survives_a_reload(course: Course, opens: Opens) -> None:
     page = begins(opens, course.learner())
     field, state = page.locator("textarea").first, page.locator(".save-state").first

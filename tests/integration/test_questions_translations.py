@@ -141,6 +141,17 @@ def test_the_compiled_catalogue_is_that_of_the_sources(korean: Catalog) -> None:
     assert CATALOGUE.with_suffix(".mo").read_bytes() == compiled.getvalue(), "run `pybabel compile`"
 
 
+@pytest.mark.parametrize(
+    ("locale", "region"),
+    [("en-GB", "en-GB"), ("en_au", "en-au"), ("ko-KR", "ko-KR"), ("en", None), ("fr-FR", None), ("en_kids", None)],
+)
+def test_dates_are_written_as_the_lms_writes_them(course: Course, locale: str, region: str | None) -> None:
+    course.has_quiz()
+    html = course.learner(locale=locale).get().soup.html
+    assert html is not None
+    assert html.get("data-region") == region
+
+
 def test_a_korean_launch_gets_korean_pages(course: Course) -> None:
     course.has_quiz(language="ko")
     page = course.learner(locale="ko").get()
