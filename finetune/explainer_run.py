@@ -52,11 +52,15 @@ class RunState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What a finished training leaves beside its adapter: ``metrics`` are numbers, ``samples`` hold answers."""
+    """What a finished training leaves beside its adapter: ``metrics`` are numbers, ``samples`` hold answers.
+
+    ``needs_names``: it saw no feedback on parts without names (:attr:`Feedback.is_named`), and words none.
+    """
 
     run: Mapping[str, Any]
     dataset_digest: str
     languages: Sequence[str]
+    needs_names: bool
     metrics: Mapping[str, Any]
     samples: Sequence[Mapping[str, Any]]
     card: str
@@ -137,7 +141,12 @@ def write_run(model: PeftModel, output: Path, base_model: str, result: RunResult
     save_file(adapter_arrays(model, torch.float16), output / "adapter_model.safetensors", metadata={"format": "pt"})
     config = replace(model.peft_config["default"], base_model_name_or_path=base_model, inference_mode=True)
     _write_json(output / "adapter_config.json", _plain(config.to_dict()))
-    described = {"prompt": PROMPT_VERSION, "languages": list(result.languages), "base_model": base_model}
+    described = {
+        "prompt": PROMPT_VERSION,
+        "languages": list(result.languages),
+        "needs_names": result.needs_names,
+        "base_model": base_model,
+    }
     _write_json(output / "explainer.json", described)
     _write_json(output / "metrics.json", result.metrics)
     (output / "card.md").write_text(result.card, encoding="utf-8")

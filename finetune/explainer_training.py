@@ -118,6 +118,7 @@ def train_explainer(
         run=run,
         dataset_digest=sources.dataset_digest,
         languages=languages,
+        needs_names=all(case.feedback.is_named for case in parts["train"]),
         metrics=metrics,
         samples=_samples(texts),
         card=card(run, metrics, languages, has_bank=bool(sources.samples), datasets=len(sources.courses)),

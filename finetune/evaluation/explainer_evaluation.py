@@ -23,7 +23,7 @@ from grading.domain import Question
 from grading.explanation.checks import CHECKS_VERSION, Problem, ProblemKind, problems_in
 from grading.explanation.feedback import Feedback
 from grading.explanation.feedback_making import feedback_from
-from grading.explanation.generators import ALL_LANGUAGES, Generator
+from grading.explanation.generators import ALL_LANGUAGES, Generator, can_word
 from grading.explanation.template import template_text
 
 SCHEMA_VERSION = 1
@@ -58,7 +58,8 @@ class Text:
 class WriterEvaluation:
     """``passed`` is the share of texts without any problem, ``broken`` the share that breaks each rule.
 
-    Only answers in ``languages`` are worded; ``texts`` holds ``None`` for the others.
+    Only what it can word is worded (:func:`grading.explanation.generators.can_word`); ``texts`` holds ``None`` for the
+    other answers.
     """
 
     name: str
@@ -116,12 +117,14 @@ def evaluate_explainer(
         worded, all_words = step * len(answers), len(writers) * len(answers)
         tell(worded, all_words, f"wording: {name}")
         generator = load()
-        own = [each for each in answers if each.feedback.language in generator.languages]
+        own = [each for each in answers if can_word(generator, each.feedback)]
         texts: list[str] = []
         for start in range(0, len(own), _WORDED_IN_ONE_CALL):
             texts += generator.rewrite([each.feedback for each in own[start : start + _WORDED_IN_ONE_CALL]])
             tell(worded + len(texts), all_words, f"wording: {name}")
-        found.append(_writer(name, generator.languages, answers, texts))
+        words = iter(texts)
+        placed = [next(words) if can_word(generator, each.feedback) else None for each in answers]
+        found.append(_writer(name, generator.languages, answers, placed))
     return ExplainerEvaluation(answers=tuple(answers), writers=tuple(found))
 
 
@@ -145,10 +148,11 @@ def _answers(grader: Assesses, chosen: Sequence[tuple[GradedQuestion, str]], tel
     return found
 
 
-def _writer(name: str, languages: frozenset[str], answers: Sequence[Worded], texts: Sequence[str]) -> WriterEvaluation:
-    """``texts`` are those for the answers in ``languages``, in order."""
-    left = iter(texts)
-    judged = [_judged(each, next(left)) if each.feedback.language in languages else None for each in answers]
+def _writer(
+    name: str, languages: frozenset[str], answers: Sequence[Worded], texts: Sequence[str | None]
+) -> WriterEvaluation:
+    """``texts``: one for each answer, ``None`` for those that the writer does not word."""
+    judged = [_judged(each, text) if text is not None else None for each, text in zip(answers, texts, strict=True)]
     written = [each for each in judged if each is not None]
     kinds = [*ProblemKind]
     rows = [[not each.problems, *(kind in _kinds(each) for kind in kinds)] for each in written]

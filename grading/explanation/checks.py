@@ -18,12 +18,14 @@ from grading.explanation.evidence import is_presentable
 from grading.explanation.feedback import Band, Feedback, Language, Point
 from grading.explanation.giveaways import told_secrets
 from grading.explanation.grounding import support_of, unsupported_words
+from grading.explanation.phrases import phrases_for
 from grading.explanation.reading import Clause, Reading, nearest_tone, read
+from grading.explanation.score_words import SCORE
 from grading.explanation.vocabulary import unknown_words
 from grading.explanation.words import plain, sentences, words
 
 #: Version of the rules, part of an explanation's versions.
-CHECKS_VERSION = "2"
+CHECKS_VERSION = "3"
 MAX_CHARACTERS = 600
 MAX_WORDS = 110
 
@@ -90,6 +92,9 @@ def _form(text: str) -> Iterator[Problem]:
     told = [" ".join(words(sentence)) for sentence in sentences(text) if len(words(sentence)) > 1]
     if len(set(told)) < len(told):
         yield Problem(kind=ProblemKind.REPEATED, detail="a sentence stands twice")
+    quoted = [" ".join(words(quote)) for quote in _QUOTED.findall(text)]
+    if len(set(quoted)) < len(quoted):
+        yield Problem(kind=ProblemKind.REPEATED, detail="a quotation stands twice")
     if plain(text) != re.sub(r"\s+", " ", text).strip():
         yield Problem(kind=ProblemKind.MARKUP, detail="invisible characters")
     if match := _MARKUP.search(text):
@@ -131,7 +136,7 @@ def _is_foreign(sentence: str, language: Language, support: frozenset[str]) -> b
 
 def _score(reading: Reading, question: Question) -> Iterator[Problem]:
     """No digits of a score; other numbers only as the question has them."""
-    if match := _SCORE.search(reading.own_words):
+    if match := SCORE.search(reading.own_words):
         yield Problem(kind=ProblemKind.SCORE, detail=match.group())
     allowed = set(_NUMBER.findall(question.prompt))
     for number in _NUMBER.findall(reading.own_words):
@@ -171,7 +176,11 @@ def _named(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
 def _told_wrongly(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
     """Nothing covered is called missing or wrong, nothing missing or wrong is praised."""
     verdicts = _verdicts(feedback)
+    rest = phrases_for(feedback).REST
     for clause in reading.clauses:
+        # What has no name cannot be praised by a name that says nothing.
+        if clause.tone == "praise" and rest in clause.text:
+            yield Problem(kind=ProblemKind.FALSE_PRAISE, detail=clause.text.strip())
         for position in clause.positions:
             kind = _fault(clause, verdicts[position], is_complete=feedback.is_complete)
             if kind is not None and not _is_of_nearest_cue(clause, position, verdicts, feedback):
@@ -250,6 +259,7 @@ def _verdicts(feedback: Feedback) -> dict[int, Verdict]:
     return {point.position: verdict for verdict, points in groups for point in points}
 
 
+_QUOTED = re.compile("“([^”]+)”")
 _MARKUP = re.compile(r"[<>{}\[\]`|\\*#~^]|&\w+;|&#|__|https?:|www\.")
 _ROLE = re.compile(
     r"\b(?:system|assistant|user|student|tutor|teacher)\s*:|\bas an? (?:large )?(?:ai|language|artificial)\b"
@@ -264,27 +274,6 @@ _ROLE = re.compile(
 )
 _STEP_ON = re.compile(r"\b(?:begin|start) with\b|\bfirst look again at\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_COUNT = (
-    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|seventy"
-    r"|eighty|ninety|hundred|\d+)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?"
-)
-_COUNT_KO = "(?:영|[일이삼사오육칠팔구]?[십백][일이삼사오육칠팔구]?[십]?[일이삼사오육칠팔구]?)"
-_SCORE = re.compile(
-    rf"\d+\s*(?:%|points?\b|marks?\b)|{_COUNT}\s*(?:per ?cent\b|marks?\b|tenths\b|points? (?:of|out|for)\b)"
-    rf"|(?:you|get|gets|earn|score|that's|that is|worth|makes?|give you) {_COUNT} points?\b|\d+\s*/\s*\d+"
-    rf"|\b{_COUNT} out of {_COUNT}\b(?! (?:parts|things|questions|steps))|\bout of (?:ten|\d)"
-    r"|\b(?:your|the) (?:score|grade|mark)s? (?:is|are|of)\b"
-    r"|\b(?:deserve|award|earn|get|give you)s? the (?:maximum|most|best)\b"
-    r"|\b(?:full|half|most|all|some|no|top) (?:of )?(?:the |your )?(?:points?|marks?|credit|scores?)(?! (?:are"
-    r"|is) (?:there|right|covered|in))"
-    r"|\b(?:get|gets|earn|got|receive|give you|makes?|worth) (?:an?|it an?) (?-i:[A-F])\b(?:[ -]?(?:plus|minus)"
-    r"|[+-])?|\b(?-i:[A-F]) (?:plus|minus)\b"
-    r"|\d+\s*(?:점|퍼센트|프로)|만점|퍼센트|프로(?:예|입|죠)"
-    rf"|(?:^|(?<=[\s⟧])){_COUNT_KO} ?점(?=$|[\s.,!이입만을에짜중])|[이삼사오육칠팔구십백]분의 ?[일이삼사오육칠팔구]"
-    rf"|[에비씨] ?(?:플러스|마이너스|학점)"
-    r"|점수(?:는|를|가)? (?:\S+ )?(?:받|얻|드|줄|정도|말하|이에|입니|\S+ ?점)|의 점수",
-    re.IGNORECASE,
-)
 _IF: dict[Language, re.Pattern[str]] = {
     "en": re.compile(r"\b(?:will|would|if|to (?:make|be|get|have|complete))\b|'ll\b"),
     "ko": re.compile("면 |겠어요|겠습니다|겠네|될 거"),

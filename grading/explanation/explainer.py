@@ -21,6 +21,7 @@ from grading.explanation.generators import (
     LocalGenerator,
     ServerGenerator,
     adapter_languages,
+    can_word,
     trained_base_model,
 )
 from grading.explanation.template import TEMPLATE_VERSION, template_text
@@ -49,7 +50,7 @@ class Explanation:
 
 
 class Explainer:
-    """Words assessments: each with the first of ``generators`` that writes its language, or with the template."""
+    """Words assessments: each with the first of ``generators`` that can word it, or with the template."""
 
     def __init__(self, *generators: Generator, contact: str = "") -> None:
         """``contact`` as :func:`template_text` has it."""
@@ -77,10 +78,7 @@ class Explainer:
         return Explanation(text=template_text(feedback, contact=self._contact), source="TEMPLATE", versions=_VERSIONS)
 
     def _writer_of(self, feedback: Feedback) -> Generator | None:
-        """Fixed texts stay as they are, and a model writes only the languages it knows."""
-        if feedback.gate is not None:
-            return None
-        return next((each for each in self.generators if feedback.language in each.languages), None)
+        return next((each for each in self.generators if can_word(each, feedback)), None)
 
 
 def _proposals(generator: Generator, feedbacks: Sequence[Feedback]) -> list[str | ExplanationError]:

@@ -84,6 +84,11 @@ class Feedback:
         return self.gate is None and is_named_complete and all(e.verdict is Verdict.COVERED for e in self.unnamed)
 
     @property
+    def is_named(self) -> bool:
+        """Whether all that is told has the name of a key point, which somebody wrote for it."""
+        return not (self.is_by_topic or self.unnamed)
+
+    @property
     def told_last(self) -> Verdict:
         """Of the verdicts on what the answer lacks the one that a text tells last; COVERED where it lacks nothing."""
         order = (Verdict.MISSING, Verdict.PARTIAL, Verdict.CONTRADICTED)

@@ -25,11 +25,19 @@ ALL_LANGUAGES = frozenset({"en", "ko"})
 
 
 class Generator(Protocol):
-    """Words feedback; ``languages`` are those it can write, ``versions`` names what it is made of."""
+    """Words feedback; ``languages`` are those it can write, ``versions`` names what it is made of.
+
+    ``needs_names``: it words only what has the names of key points (:attr:`Feedback.is_named`).
+    """
 
     @property
     def languages(self) -> frozenset[str]:
         """ISO 639-1 codes of what it can write."""
+        ...
+
+    @property
+    def needs_names(self) -> bool:
+        """Whether it is asked only where all parts have names."""
         ...
 
     @property
@@ -40,6 +48,12 @@ class Generator(Protocol):
     def rewrite(self, feedbacks: Sequence[Feedback]) -> list[str]:
         """One line of plain text for each feedback, in order; raises :class:`ExplanationError` when none can come."""
         ...
+
+
+def can_word(generator: Generator, feedback: Feedback) -> bool:
+    """Whether a generator is asked for a text: not for a fixed one, and only for what it can write."""
+    is_able = feedback.is_named or not generator.needs_names
+    return feedback.gate is None and feedback.language in generator.languages and is_able
 
 
 class AdaptedGenerator:
@@ -53,6 +67,8 @@ class AdaptedGenerator:
     ) -> None:
         """``version`` is the digest of a trained model's folder, where the adapter came from one."""
         self._languages = languages or adapter_languages(adapter_folder)
+        facts = adapter_facts(adapter_folder) if adapter_folder else {}
+        self._needs_names = bool(facts.get("needs_names", True))
         self._versions = {"explainer": name, "prompt": PROMPT_VERSION}
         if adapter_folder:
             self._versions["adapter"] = adapter_digest(adapter_folder)
@@ -63,6 +79,11 @@ class AdaptedGenerator:
     def languages(self) -> frozenset[str]:
         """ISO 639-1 codes of what it can write."""
         return self._languages
+
+    @property
+    def needs_names(self) -> bool:
+        """Of parts without names a model that saw none makes sentences like "You are right about another part"."""
+        return self._needs_names
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -182,6 +203,11 @@ class ServerGenerator:
     def languages(self) -> frozenset[str]:
         """ISO 639-1 codes of what it can write."""
         return self._languages
+
+    @property
+    def needs_names(self) -> bool:
+        """A model that follows rules words what has no name too."""
+        return False
 
     @property
     def versions(self) -> Mapping[str, str]:

@@ -23,9 +23,12 @@ from tests.finetune.evaluation_data import ShareOfWords, course
 class Writer:
     """Writes ``text``, or the template's text where it is ``None``; keeps what it was asked."""
 
-    def __init__(self, text: str | None, languages: frozenset[str] = frozenset({"en", "ko"})) -> None:
+    def __init__(
+        self, text: str | None, languages: frozenset[str] = frozenset({"en", "ko"}), *, needs_names: bool = False
+    ) -> None:
         self._text = text
         self.languages = languages
+        self.needs_names = needs_names
         self.asked: list[Feedback] = []
 
     @property
@@ -108,6 +111,14 @@ def test_only_answers_in_its_languages_are_worded() -> None:
     assert [text is None for text in found.writers[1].texts] == [
         each.feedback.language == "ko" for each in found.answers
     ]
+
+
+def test_a_writer_that_needs_names_is_judged_on_what_has_them() -> None:
+    writer = Writer(None, needs_names=True)
+    found = evaluated(("adapter", writer))
+    assert [text is None for text in found.writers[1].texts] == [not each.feedback.is_named for each in found.answers]
+    assert all(feedback.is_named for feedback in writer.asked)
+    assert found.writers[1].count == len(writer.asked)
 
 
 def test_a_writer_of_no_language_of_the_data_has_no_texts() -> None:

@@ -249,6 +249,7 @@ class Writer:
     is_good: bool
     languages: frozenset[str] = frozenset({"en"})
     versions: tuple[()] = ()
+    needs_names: bool = False
 
     def rewrite(self, feedbacks: list[Feedback]) -> list[str]:
         return [template_text(each) if self.is_good else "Bananas are 97% yellow." for each in feedbacks]

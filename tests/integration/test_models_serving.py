@@ -15,7 +15,7 @@ import torch
 from celery.signals import task_postrun, task_prerun
 
 from config import Settings
-from grading.domain import Assessment, Question
+from grading.domain import Assessment, KeyPoint, Question
 from grading.explanation.feedback_making import feedback_from
 from grading.grader import Grader
 from lti_tool.db import Database, fetch_value
@@ -428,8 +428,10 @@ def writer(operator: Operator, tiny_lm_folder: Path) -> Operator:
 
 def worded_by(bench: Workbench) -> str | None:
     item = Assessment(fraction=1.0, low=1.0, high=1.0, confidence=1.0, verdicts=())
-    assert feedback_from(QUESTION, ANSWER, item)
-    (explanation,) = bench.explainer.explain([(QUESTION, ANSWER, item)])
+    # A small model words what has names.
+    question = replace(QUESTION, key_points=(KeyPoint(position=0, name="what it is", text="It is."),))
+    assert feedback_from(question, ANSWER, item).is_named
+    (explanation,) = bench.explainer.explain([(question, ANSWER, item)])
     return explanation.versions.get("version")
 
 

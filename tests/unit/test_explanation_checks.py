@@ -254,3 +254,17 @@ def test_reading_takes_quotes_and_names_out() -> None:
 def test_clauses_have_the_tone_of_their_cue(text: str, position: int, tone: str) -> None:
     clauses = [clause for clause in read(text, make_feedback()).clauses if position in clause.positions]
     assert [clause.tone for clause in clauses] == [tone]
+
+
+def test_a_quotation_that_stands_twice_says_nothing_the_second_time() -> None:
+    assert ProblemKind.REPEATED in kinds(
+        "“too simple and underfits” is exactly right for what bias is, “too simple and underfits” is right. Please look"
+        " again at this: what variance is. What about the effect of more complexity?"
+    )
+
+
+def test_what_has_no_name_is_not_praised_as_another_part() -> None:
+    question = make_question(key_points=())
+    feedback = feedback_from(question, BIAS_ANSWER, make_assessment(["covered", "missing", "missing"], fraction=0.4))
+    text = "You are right about another part of the question. There is more to say."
+    assert ProblemKind.FALSE_PRAISE in {each.kind for each in problems_in(text, feedback, question, BIAS_ANSWER)}

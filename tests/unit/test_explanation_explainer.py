@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,8 @@ from grading.explanation.errors import GeneratorRefused, GeneratorUnavailable
 from grading.explanation.explainer import Explainer, Item, load_explainer
 from grading.explanation.feedback import Feedback
 from grading.explanation.feedback_making import feedback_from
-from grading.explanation.generators import LocalGenerator
+from grading.explanation.generators import AdaptedGenerator, LocalGenerator
+from grading.explanation.prompt import PROMPT_VERSION
 from grading.explanation.template import template_text
 from lti_tool.models.folders import digest_of
 from tests.conftest_lm import build_tiny_lm, build_tiny_tokenizer
@@ -36,6 +38,8 @@ GOOD = (
 
 class ScriptedGenerator:
     """Says what a test tells it to; the shape of a generator, nothing of a model."""
+
+    needs_names = False
 
     def __init__(
         self, say: Callable[[Feedback], str], languages: frozenset[str] = frozenset({"en"}), name: str = "scripted"
@@ -141,6 +145,34 @@ def test_who_needs_a_person_never_reaches_the_model(flags: frozenset[Flag]) -> N
     assert generator.asked == []
     assert explanation.source == "TEMPLATE"
     assert explanation.text.endswith("Call the counselling service.")
+
+
+def test_what_has_no_name_stays_with_the_template_unless_a_model_can_word_it() -> None:
+    question = make_question(key_points=())
+    item = (question, BIAS_ANSWER, make_assessment(["covered", "missing", "missing"], fraction=0.4))
+    able = ScriptedGenerator(lambda _: "“High bias means” is good to have. There is more to say than this.")
+    named_only = ScriptedGenerator(lambda _: GOOD, name="named only")
+    named_only.needs_names = True
+    [explanation] = Explainer(named_only).explain([item])
+    assert (explanation.source, explanation.refused, named_only.asked) == ("TEMPLATE", (), [])
+    [explanation] = Explainer(named_only, able).explain([item])
+    assert explanation.versions["explainer"] == "scripted"
+    assert named_only.asked == []
+    Explainer(named_only).explain([bias_item()])
+    assert len(named_only.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("described", "needs"), [({}, True), ({"needs_names": True}, True), ({"needs_names": False}, False)]
+)
+def test_an_adapter_says_whether_it_learned_to_word_what_has_no_name(
+    described: dict[str, bool],
+    needs: bool,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "explainer.json").write_text(json.dumps({"prompt": PROMPT_VERSION, "languages": ["en"], **described}))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"weights")
+    assert AdaptedGenerator("model", tmp_path, None).needs_names is needs
 
 
 def test_a_language_that_the_model_cannot_write_stays_with_the_template() -> None:
