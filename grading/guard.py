@@ -17,7 +17,7 @@ from grading.domain import Flag, Question
 from grading.instructions import ATTACKS, without_instructions
 from grading.plausibility import is_gibberish, is_mashed
 from grading.polarity import negations
-from grading.refusals import is_dont_know
+from grading.refusals import asks_openly, is_dont_know
 from grading.text import BLANK, Part, clean, language_of, ngrams, sentence_parts, sentences, squeezed, terms, words
 
 _NEAR_COPY = 0.85
@@ -86,6 +86,7 @@ def _guarded(question: Question, written: str) -> GuardedAnswer:
     kept = _without_repetitions(sentence_parts(text), flags)[:_MAX_SENTENCES]
     kept = _without_question(question, kept, own, flags)
     kept = _without_mashed(kept, asked, own, flags)
+    kept = _without_open_questions(question, kept)
     if not kept:
         return _empty_handed(written, flags or {Flag.BLANK})
     left = " ".join(part.text for part in kept)
@@ -257,6 +258,16 @@ def _without_question(question: Question, parts: list[Part], own: frozenset[str]
     if len(kept) < len(parts):
         flags.add(Flag.QUESTION_COPIED)
     return kept
+
+
+def _without_open_questions(question: Question, parts: list[Part]) -> list[Part]:
+    """What the student asks ("And what is recall?") is no answer, where there is one beside it.
+
+    Stays where the model answer asks too: a question may be what was asked for.
+    """
+    if any(_IS_QUESTION.search(sentence) for text in question.model_answers for sentence in sentences(clean(text))):
+        return parts
+    return [part for part in parts if not asks_openly(part.text)] or parts
 
 
 def _is_copy(part: str, copy: str) -> bool:

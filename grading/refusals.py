@@ -28,6 +28,11 @@ def is_dont_know(text: str, question: Question) -> bool:
     )
 
 
+def asks_openly(sentence: str) -> bool:
+    """Whether a sentence asks what, how or why; "Isn't it recall?" proposes an answer."""
+    return bool(_OPEN_QUESTION.search(sentence))
+
+
 def _is_word_of_model_answer(text: str, question: Question) -> bool:
     """Whether a word for passing is what the model answer says: "x" for "The letter x.", "none" for "It has no …"."""
     said = set(words(text))
@@ -93,6 +98,11 @@ def _is_content(word: str, prompt_terms: set[str]) -> bool:
 
 
 _MAX_NAMED, _MAX_KOREAN = 3, 6
+_OPEN_QUESTION = re.compile(
+    r"^\W*(?:(?:and|but|so|then)\s+)?(?:what|how|why|who|which|when|where)\b[^.]*[?？]\W*$"
+    r"|(?:뭐|뭘|무엇|무슨\s|어떻게|왜\s|어떤\s)[^.,]{0,30}[?？]\W*$",
+    re.IGNORECASE,
+)
 _OF_ONESELF = re.compile(r"(?:요|용|염|여|니다|네|죄송\S*|겠\S*|[ㄱ-ㅎㅏ-ㅣ]+|…)[\W\dㄱ-ㅎㅏ-ㅣ]*$")
 _GUESS = re.compile(r"같은데|같지만|같긴|듯|아마|때문")
 _OF_ME = re.compile(

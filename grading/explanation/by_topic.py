@@ -12,9 +12,9 @@ from dataclasses import replace
 from grading.domain import Verdict
 from grading.explanation.feedback import Band, Feedback, Point, Step
 from grading.naming import TOPIC_JOINT, is_asked_noun, is_said, topic_words
+from grading.refusals import asks_openly
+from grading.text import clean, sentences
 
-_COMPLETE_FROM = 0.8
-"""Set by reading texts on graded answers: from here on "nothing is missing" was true."""
 _DOUBTED_BELOW = 0.5
 """Of 17 sentences held for contradicted in answers above that, 14 were right (of 724 real answers)."""
 
@@ -32,7 +32,7 @@ def told_by_topic(
     )
     covered = _named_as_said(points, answer)
     if not doubted:
-        told, lacking = _by_score(told, lacking, fraction, place=len(covered))
+        told, lacking = _by_score(told, lacking, place=len(covered))
     return told, {
         Verdict.COVERED: _each_once(covered),
         Verdict.PARTIAL: _each_once(lacking),
@@ -41,16 +41,17 @@ def told_by_topic(
     }
 
 
-def _by_score(told: Feedback, lacking: list[Point], fraction: float, *, place: int) -> tuple[Feedback, list[Point]]:
+def _by_score(told: Feedback, lacking: list[Point], *, place: int) -> tuple[Feedback, list[Point]]:
     """A model answer often says more than is asked, so nobody gets nearly all points and reads of what is lacking.
 
-    Where all its sentences seem covered and the score is lower, there is more to say.
+    Below that there may be more to say, also where all its sentences seem covered.
     """
     if told.band is Band.FULL:
         return replace(told, step=Step.EXTEND, focus=None), []
-    if not lacking and fraction < _COMPLETE_FROM:
-        return replace(told, step=Step.SHARPEN, focus=None), [Point(position=place, name="")]
-    if told.step is Step.FIX:
+    lacking = lacking or [Point(position=place, name="")]
+    if told.band is Band.MOST:
+        return replace(told, step=Step.EXTEND, focus=None), lacking
+    if told.step in {Step.FIX, Step.EXTEND}:
         return replace(told, step=Step.SHARPEN, focus=None), lacking
     return told, lacking
 
@@ -60,7 +61,8 @@ def _named_as_said(points: Mapping[Verdict, Sequence[Point]], answer: str) -> li
     topics = dict.fromkeys(topic for each in points.values() for point in each for topic in _topics(point))
     if len(topics) < 2:
         return [*points[Verdict.COVERED]]
-    said = {topic for topic in topics if _is_spoken_of(topic, [other for other in topics if other != topic], answer)}
+    told = " ".join(sentence for sentence in sentences(clean(answer)) if not asks_openly(sentence))
+    said = {topic for topic in topics if _is_spoken_of(topic, [other for other in topics if other != topic], told)}
     return [
         replace(point, name=TOPIC_JOINT.join(topic for topic in _topics(point) if topic in said))
         for point in points[Verdict.COVERED]

@@ -84,6 +84,11 @@ class Feedback:
         return self.gate is None and is_named_complete and all(e.verdict is Verdict.COVERED for e in self.unnamed)
 
     @property
+    def is_asking(self) -> bool:
+        """Whether to ask if there is more to say, and not to say so: without key points a good answer may be whole."""
+        return self.is_by_topic and self.band is Band.MOST
+
+    @property
     def is_named(self) -> bool:
         """Whether all that is told has the name of a key point, which somebody wrote for it."""
         return not (self.is_by_topic or self.unnamed)

@@ -23,6 +23,11 @@ OPENING: dict[Band, tuple[str, ...]] = {
     Band.LITTLE: ("This is a first step.", "You have made a start.", "There is something to build on here."),
     Band.NONE: ("This is not there yet, but it is worth another try.", "Not there yet, so let us take it in parts."),
 }
+# Of a question without key points less is known than the score says.
+OPENING_BY_TOPIC: dict[Band, tuple[str, ...]] = {
+    Band.MOST: ("Good work so far.", "You are on a good way."),
+    Band.HALF: ("Good start.", "You have made a start."),
+}
 WELL_PUT = (" “{quote}” is well put.", " I like how you say “{quote}”.", " “{quote}” gets to the point.")
 TOLD: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: (
@@ -61,6 +66,11 @@ TOPIC: dict[Verdict, tuple[str, ...]] = {
     Verdict.CONTRADICTED: ("Please check this once more: {names}.",),
     Verdict.PARTIAL: ("More is needed on this: {names}.", "There is more to say on this: {names}."),
 }
+TOPIC_ASKED = ("See whether there is more to say on this: {names}.", "See if you can say more on this: {names}.")
+UNNAMED_ASKED = (
+    "See whether there is something to add.",
+    "Read the question once more: is there something you would add?",
+)
 TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: (
         "It is good that you write about {names}: “{quote}”.",

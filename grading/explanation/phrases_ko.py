@@ -23,6 +23,11 @@ OPENING: dict[Band, tuple[str, ...]] = {
     Band.LITTLE: ("첫걸음은 뗐어요.", "이제 시작이에요. 조금씩 채워 봐요.", "출발점은 보여요."),
     Band.NONE: ("아직은 답이 되지 않았지만 다시 해 볼 만해요.", "아직은 부족하지만 하나씩 채워 봐요."),
 }
+# Of a question without key points less is known than the score says.
+OPENING_BY_TOPIC: dict[Band, tuple[str, ...]] = {
+    Band.MOST: ("잘하고 있어요.", "좋은 방향으로 쓰고 있어요."),
+    Band.HALF: ("좋은 출발이에요.", "시작이 좋아요."),
+}
 WELL_PUT = (" “{quote}” 부분이 특히 좋아요.", " “{quote}” 부분에서 잘 이해한 게 보여요.")
 TOLD: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: (
@@ -61,6 +66,8 @@ TOPIC: dict[Verdict, tuple[str, ...]] = {
     Verdict.CONTRADICTED: ("{names}에 대한 설명이 맞는지 한 번 더 확인해 보세요.",),
     Verdict.PARTIAL: ("{names}에 대한 설명이 더 필요해요.", "{names}에 대해서는 할 말이 더 있어요."),
 }
+TOPIC_ASKED = ("{names}에 대해 더할 말이 있는지 살펴보세요.", "{names}에 대해 더 쓸 것이 있는지 살펴보세요.")
+UNNAMED_ASKED = ("더할 말이 있는지 한 번 더 살펴보세요.", "질문을 다시 읽고 더 쓸 것이 있는지 살펴보세요.")
 TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: (
         "{names}에 대해 쓴 점이 좋아요. 예를 들면 “{quote}” 부분이에요.",

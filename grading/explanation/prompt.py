@@ -48,7 +48,8 @@ def notes(feedback: Feedback) -> str:
     lines = [f"Answer: {_BANDS[feedback.band]}"]
     for label, verdict in _LABELS:
         if names := told_names(feedback, verdict):
-            lines.append(f"{label}: {phrases_for(feedback).joined(names)}")
+            told = _ASKED if verdict is Verdict.PARTIAL and feedback.is_asking else label
+            lines.append(f"{told}: {phrases_for(feedback).joined(names)}")
         unnamed = feedback.find_unnamed(verdict)
         quote = shown_quote(feedback.find_points(verdict)) or (unnamed.quote if unnamed else None)
         if quote and label in _QUOTED:
@@ -76,6 +77,7 @@ _LABELS = (
     ("Vague", Verdict.PARTIAL),
     ("Missing", Verdict.MISSING),
 )
+_ASKED = "Perhaps more to say on"
 _QUOTED = {"Good": "Good words", "Mixed up": "Mixed-up words"}
 _BANDS: dict[Band, str] = {
     Band.FULL: "very good",

@@ -63,7 +63,8 @@ def _text(feedback: Feedback, *, quotes: int) -> str:
     phrases = phrases_for(feedback)
     if feedback.is_complete and feedback.band in _GOOD:
         return _complete_text(feedback, phrases, is_quoting=quotes > 0)
-    parts = [_pick(phrases.OPENING[_opening_band(feedback)], feedback, 0)]
+    openings = phrases.OPENING | (phrases.OPENING_BY_TOPIC if feedback.is_by_topic else {})
+    parts = [_pick(openings[_opening_band(feedback)], feedback, 0)]
     for salt, (verdict, quoted) in enumerate(
         (
             (Verdict.COVERED, quotes > 0),
@@ -109,6 +110,8 @@ def _told(feedback: Feedback, verdict: Verdict, points: Sequence[Point], *, is_q
 def _wordings(feedback: Feedback, verdict: Verdict, *, has_quote: bool) -> Sequence[str]:
     """Of a topic less is claimed than of a key point: verdicts on sentences not written for this err more often."""
     phrases = phrases_for(feedback)
+    if verdict is Verdict.PARTIAL and feedback.is_asking:
+        return phrases.TOPIC_ASKED
     of_topics, told = (phrases.TOPIC_QUOTED, phrases.TOLD_QUOTED) if has_quote else (phrases.TOPIC, phrases.TOLD)
     return (feedback.is_by_topic and of_topics.get(verdict)) or told[verdict]
 
@@ -122,6 +125,8 @@ def _told_unnamed(feedback: Feedback, unnamed: Unnamed, *, is_quoting: bool, sal
         return []
     phrases = phrases_for(feedback)
     quote = unnamed.quote if is_quoting else None
+    if unnamed.verdict is Verdict.PARTIAL and feedback.is_asking:
+        return [_pick(phrases.UNNAMED_ASKED, feedback, salt)]
     wordings = phrases.UNNAMED_QUOTED.get(unnamed.verdict) if quote else phrases.UNNAMED.get(unnamed.verdict)
     return [_pick(wordings, feedback, salt).format(quote=quote)] if wordings else []
 

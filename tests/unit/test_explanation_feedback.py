@@ -176,6 +176,8 @@ def test_of_several_topics_only_those_are_covered_that_the_answer_speaks_of() ->
     one = feedback_from(INITS, "The Xavier initialisation is of both sides.", verdicts)
     assert [point.name for point in one.covered] == ["Xavier initialisation"]
     assert one.find_unnamed(Verdict.COVERED) is not None
+    asking = feedback_from(INITS, "The Xavier initialisation is of both sides. What is Kaiming?", verdicts)
+    assert [point.name for point in asking.covered] == ["Xavier initialisation"]
     both = feedback_from(INITS, "Xavier is of both sides, Kaiming of one.", verdicts)
     assert [point.name for point in both.covered] == ["Xavier initialisation", "Kaiming initialisation"]
 
@@ -192,7 +194,7 @@ def test_a_topic_is_named_once_whatever_its_capitals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fraction", "step"), [(0.3, Step.FIX), (0.49, Step.FIX), (0.5, Step.SHARPEN), (0.85, Step.SHARPEN)]
+    ("fraction", "step"), [(0.3, Step.FIX), (0.49, Step.FIX), (0.5, Step.SHARPEN), (0.85, Step.EXTEND)]
 )
 def test_a_sentence_of_the_model_answer_is_not_held_for_mixed_up_where_most_is_right(
     fraction: float, step: Step
@@ -221,14 +223,22 @@ def test_nearly_all_points_for_a_model_answer_that_says_more_than_asked_is_compl
     full = feedback_from(question, "x", replace(make_assessment(verdicts), fraction=0.93))
     assert full.is_complete
     assert (full.step, full.focus) == (Step.EXTEND, None)
-    assert not feedback_from(question, "x", replace(make_assessment(verdicts), fraction=0.85)).is_complete
-    covered = make_assessment(["covered"] * 3)
-    assert feedback_from(question, "x", replace(covered, fraction=0.81)).is_complete
-    doubted = feedback_from(question, "x", replace(covered, fraction=0.7))
-    assert not doubted.is_complete
-    assert doubted.step is Step.SHARPEN
     # Who wrote key points wants all of them.
     assert not feedback_from(make_question(), "x", replace(make_assessment(verdicts), fraction=0.93)).is_complete
+
+
+@pytest.mark.parametrize("verdicts", [["covered"] * 3, ["covered", "missing", "partial"]])
+def test_a_good_answer_to_a_question_without_key_points_is_asked_if_there_is_more(verdicts: list[str]) -> None:
+    question = make_question(key_points=())
+    good = feedback_from(question, "x", make_assessment(verdicts, fraction=0.85))
+    assert good.is_asking
+    assert not good.is_complete
+    assert (good.step, good.focus) == (Step.EXTEND, None)
+    half = feedback_from(question, "x", make_assessment(verdicts, fraction=0.6))
+    assert not half.is_asking
+    assert not half.is_complete
+    assert half.step in {Step.ADD, Step.SHARPEN}
+    assert not feedback_from(make_question(), "x", make_assessment(verdicts, fraction=0.85)).is_asking
 
 
 def test_names_are_one_line_without_a_full_stop() -> None:

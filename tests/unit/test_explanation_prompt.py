@@ -102,3 +102,11 @@ def test_no_chat_holds_the_answer_or_the_reference() -> None:
         text = " ".join(message["content"] for message in chat)
         assert "spread of the inputs" not in text
         assert "smallest somewhere" not in text
+
+
+def test_of_a_good_answer_without_key_points_the_notes_do_not_say_that_something_is_vague() -> None:
+    point = Point(position=0, name="MAE")
+    by_topic = Feedback(language="en", band=Band.MOST, partial=(point,), is_by_topic=True)
+    assert "Perhaps more to say on: MAE" in notes(by_topic)
+    assert "Vague" not in notes(by_topic)
+    assert "Vague: MAE" in notes(replace(by_topic, band=Band.HALF))

@@ -98,6 +98,23 @@ def test_a_question_without_key_points_is_worded_by_its_topics(language: str, fr
             assert point.name in text, (verdicts, text)
 
 
+@pytest.mark.parametrize(
+    ("language", "asked", "claimed"),
+    [
+        ("en", "See ", "There is more to say|More is needed|most of it"),
+        ("ko", "살펴보세요", "필요해요|할 말이 더|대부분"),
+    ],
+)
+def test_a_good_answer_without_key_points_is_asked_and_not_told_that_there_is_more(
+    language: str, asked: str, claimed: str
+) -> None:
+    question = WITHOUT_KEY_POINTS[language]
+    for verdicts in ALL_VERDICTS:
+        text = template_text(feedback_from(question, "bias 편향", make_assessment(verdicts, fraction=0.8)))
+        assert asked in text or "Read the question once more" in text, text
+        assert not re.search(claimed, text), text
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_answer_of_the_sample_bank_gets_a_checked_text(language: str) -> None:
     for sample in load_samples(language):

@@ -489,3 +489,41 @@ def test_what_is_said_in_signs_is_a_formula(text: str) -> None:
 )
 def test_words_with_a_sign_here_and_there_are_no_formula(text: str) -> None:
     assert not is_formula(text)
+
+
+@pytest.mark.parametrize(
+    "asked", ["And what about the epochs?", "How would you see that?", "Why is that so?", "Which loss?"]
+)
+def test_what_the_student_asks_is_no_answer_beside_one(asked: str) -> None:
+    assert guard(ENGLISH, f"{REAL} {asked}").sentences == (REAL,)
+
+
+@pytest.mark.parametrize("asked", ["그럼 검증 손실은 뭐지?", "에폭은 무엇인가요?", "그건 왜 그럴까?"])
+def test_what_the_student_asks_in_korean_is_no_answer_beside_one(asked: str) -> None:
+    told = "검증 손실이 나빠지면 멈춘다."
+    assert guard(KOREAN, f"{told} {asked}").sentences == (told,)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        # A guess, not a question.
+        f"{REAL} Isn't it about overfitting?",
+        f"{REAL} So the weights stay as they were, right?",
+        "검증 손실이 나빠지면 멈춘다. 과적합을 막는 것 아닌가요?",
+        # Alone, so that nothing is lost.
+        "What stops when the validation loss rises for some epochs again and again?",
+    ],
+)
+def test_a_guess_with_a_question_mark_stays(answer: str) -> None:
+    question = KOREAN if answer.startswith("검증") else ENGLISH
+    assert " ".join(guard(question, answer).sentences) == answer
+
+
+def test_where_the_model_answer_asks_a_question_is_an_answer() -> None:
+    question = Question(
+        prompt="Name two questions to ask about a data set.",
+        model_answers=("Who collected it? What is missing in it?",),
+    )
+    answer = "Where does it come from? What was left out of it?"
+    assert " ".join(guard(question, answer).sentences) == answer
