@@ -79,7 +79,8 @@ def _text(feedback: Feedback, *, quotes: int) -> str:
             parts.append(_told(feedback, verdict, points, is_quoting=quoted, salt=salt))
         elif unnamed := feedback.find_unnamed(verdict):
             parts += _told_unnamed(feedback, unnamed, is_quoting=quoted, salt=salt)
-    return " ".join([*parts, _next_step(feedback, phrases)])
+    # To look for more is the next step.
+    return " ".join(parts if feedback.is_asking else [*parts, _next_step(feedback, phrases)])
 
 
 def _opening_band(feedback: Feedback) -> Band:
