@@ -86,7 +86,7 @@ def _guarded(question: Question, written: str) -> GuardedAnswer:
     kept = _without_repetitions(sentence_parts(text), flags)[:_MAX_SENTENCES]
     kept = _without_question(question, kept, own, flags)
     kept = _without_mashed(kept, asked, own, flags)
-    kept = _without_open_questions(question, kept)
+    kept = _without_open_questions(question, kept, own)
     if not kept:
         return _empty_handed(written, flags or {Flag.BLANK})
     left = " ".join(part.text for part in kept)
@@ -260,14 +260,9 @@ def _without_question(question: Question, parts: list[Part], own: frozenset[str]
     return kept
 
 
-def _without_open_questions(question: Question, parts: list[Part]) -> list[Part]:
-    """What the student asks ("And what is recall?") is no answer, where there is one beside it.
-
-    Stays where the model answer asks too: a question may be what was asked for.
-    """
-    if any(_IS_QUESTION.search(sentence) for text in question.model_answers for sentence in sentences(clean(text))):
-        return parts
-    return [part for part in parts if not asks_openly(part.text)] or parts
+def _without_open_questions(question: Question, parts: list[Part], own: frozenset[str]) -> list[Part]:
+    """What the student asks of the question ("And what is recall?") is no answer, where there is one beside it."""
+    return [part for part in parts if _key(part.text) in own or not asks_openly(part.text, question)] or parts
 
 
 def _is_copy(part: str, copy: str) -> bool:

@@ -28,9 +28,16 @@ def is_dont_know(text: str, question: Question) -> bool:
     )
 
 
-def asks_openly(sentence: str) -> bool:
-    """Whether a sentence asks what, how or why; "Isn't it recall?" proposes an answer."""
-    return bool(_OPEN_QUESTION.search(sentence))
+def asks_openly(sentence: str, question: Question) -> bool:
+    """Whether a sentence asks what, how or why something of the question is, and says nothing of its own.
+
+    "Isn't it recall?" proposes an answer, and so does "How many of those found are right?".
+    """
+    match = _OPEN_QUESTION.search(sentence)
+    if match is None:
+        return False
+    asked_for = set(terms(match["rest"] or match["rest_ko"] or ""))
+    return asked_for <= {*terms(question.prompt), "그럼", "그러면", "그건", "그게", "근데"}
 
 
 def _is_word_of_model_answer(text: str, question: Question) -> bool:
@@ -99,8 +106,8 @@ def _is_content(word: str, prompt_terms: set[str]) -> bool:
 
 _MAX_NAMED, _MAX_KOREAN = 3, 6
 _OPEN_QUESTION = re.compile(
-    r"^\W*(?:(?:and|but|so|then)\s+)?(?:what|how|why|who|which|when|where)\b[^.]*[?？]\W*$"
-    r"|(?:뭐|뭘|무엇|무슨\s|어떻게|왜\s|어떤\s)[^.,]{0,30}[?？]\W*$",
+    r"^\W*(?:(?:and|but|so|then)\s+)?(?:what|how|why)(?:['’]s)?\b(?P<rest>[^.:,;()]*)[?？]\W*$"
+    r"|^(?P<rest_ko>[^.:,;()]*?)(?:뭐|뭘|무엇|무슨|어떻게|왜)(?![가-힣]*냐면)[^.:,;()]{0,12}(?<!아닌가요)(?<!아닌가)[?？]\W*$",
     re.IGNORECASE,
 )
 _OF_ONESELF = re.compile(r"(?:요|용|염|여|니다|네|죄송\S*|겠\S*|[ㄱ-ㅎㅏ-ㅣ]+|…)[\W\dㄱ-ㅎㅏ-ㅣ]*$")

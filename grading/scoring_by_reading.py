@@ -30,7 +30,7 @@ from grading.polarity import may_refer
 from grading.reader import Prepared, Reading
 from grading.reading_model import ReadingModel
 from grading.scoring import Scored
-from grading.swaps import Facts
+from grading.swaps import Facts, find_swap
 from grading.text import Part, clause_parts, clean, terms
 from grading.token_states import TokenStates
 
@@ -106,7 +106,10 @@ class ReadQuestion:
         (states,) = self._scorer.encoder.read([_calm(answer.text)])
         prepared = self._reader.prepare([states])
         of_points = self._reader.read(self._points, prepared)
-        read = self._with_swaps(answer.text, self._with_denials(answer, self._logits(prepared, of_points)))
+        read = self._with_denials(answer, self._logits(prepared, of_points))
+        swap = find_swap(self._facts, answer.text)
+        if swap is not None:
+            read = read.with_swapped(np.array([swap.concerns(point.text) for point in self.points]))
         logits = self._signs.with_exact(answer.sentences, read)
         near = self._near(answer.text)
         row = self._signs.row(answer.text, logits, near)
@@ -117,8 +120,9 @@ class ReadQuestion:
             fraction, doubt = 1.0, 0.0
         in_other_words = self._signs.is_in_other_words(answer.text)
         is_guess = in_other_words and is_formula(answer.text)
-        if is_guess or (in_other_words and len(terms(answer.text)) < _FEW_TERMS):
-            # Signs where words were asked for, or a few words of which nothing is known: a person can tell.
+        if is_guess or swap is not None or (in_other_words and len(terms(answer.text)) < _FEW_TERMS):
+            # Signs where words were asked for, a few words of which nothing is known, words that seem to have changed
+            # places: a person can tell.
             doubt = np.inf
         if not is_guess and (near.is_far or (in_other_words and self._is_elsewhere(row))):
             fraction, coverages, contradictions = 0.0, np.zeros_like(coverages), np.zeros_like(contradictions)
@@ -163,12 +167,6 @@ class ReadQuestion:
         read = self._read_alone(denied)
         rest = self._read_alone(" ".join(kept)) if kept else None
         return whole.with_denied(read, rest)
-
-    def _with_swaps(self, answer: str, logits: ReadLogits) -> ReadLogits:
-        """Key points of which the answer says the wrong of two things are contradicted."""
-        for swap in filter(None, (facts.swap_in(answer) for facts in self._facts)):
-            logits = logits.with_swapped(np.array([swap.concerns(point.text) for point in self.points]))
-        return logits
 
     def _read_alone(self, text: str) -> ReadLogits:
         prepared = self._reader.prepare(self._scorer.encoder.read([_calm(text)]))

@@ -37,7 +37,6 @@ _CLAUSE_END = re.compile(
 )
 _TOPIC_MARK = re.compile(r"(?:에서는|에는|으로는|이란|란|은|는)$")
 _NAMED_TWICE = re.compile(r"((?:[\w'-]+\s+){1,3})\(([^()]*)\)")
-_NEGATES = re.compile(r"\b(?:not?|without|lacks?|neither|nor|unlike|\w+n't|missing|than|instead)\b", re.IGNORECASE)
 _MORE_ENDINGS = ("에서는", "이란", "란", "으로서", "일", "인", "라고", "들을", "들의", "들이", "들은", "들")
 _ENDINGS = tuple(sorted({*KOREAN_ENDINGS, *_MORE_ENDINGS}, key=len, reverse=True))
 
@@ -110,12 +109,8 @@ class Told:
 def _clauses(sentence: str, names: Mapping[str, str]) -> Iterator[Clause]:
     for clause in _CLAUSE_END.split(sentence):
         terms = tuple(names.get(term, term) for term in fact_terms(clause))
-        if _HANGUL.search(clause):
-            front = terms[: len(fact_terms(_marked_front(clause)))]
-        else:
-            front = terms[:_TOPIC_TERMS_EN]
-            # "X has no y" says of X what another sentence says of Y.
-            terms = front if _NEGATES.search(clause) else terms
+        in_front = len(fact_terms(_marked_front(clause))) if _HANGUL.search(clause) else _TOPIC_TERMS_EN
+        front = terms[:in_front]
         if terms:
             yield Clause(terms=terms, topic=frozenset(front))
 

@@ -12,15 +12,16 @@ ways that are blind to a swap in other words but hardly ever see one that is not
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from grading.statements import Neighbour, Neighbours, Told, fact_terms, placed_terms, second_names
+from grading.statements import Neighbour, Neighbours, Run, Told, fact_terms, placed_terms, second_names
 from grading.text import clean
 
-_READ = 8_000
-"""Characters of an answer: more than the encoder reads."""
+_READ, _READ_OF_REFERENCE, _READ_OF_PROMPT = 8_000, 8_000, 2_000
+"""Characters: more than the encoder reads."""
+_MOST_TOPICS = 12
 _FEWEST_DISPLACED = 5
 _SURE_KO, _SURE_EN = (1, 1.5), (2, 6)
 """How many runs of terms of each topic must be told of the other, and how many for each that is in its place.
@@ -30,6 +31,22 @@ Korean marks its topics, in English they are guessed from what stands in front.
 _COORDINATED_WITHIN = 3
 _COORDINATES = re.compile(r"\b(?:and|or|vs|versus|from|but)\b|[,/&]")
 _HANGUL = re.compile("[가-힣]")
+
+# An answer with such words may say of A that it is not q, or in a sentence on A what B is, or a ratio.
+_TURNS = re.compile(
+    r"\b(?:not?|never|cannot|without|lacks?|neither|nor|none|unlike|\w+n['’]t|missing|than|instead|rather|unable|hardly"
+    r"|fails?|false|wrong|untrue|myth|misconceptions?|mistake|opposite|opposed|reverse[ds]?|contrary|contrast|contrasted"
+    r"|compared|differs?|differently|conversely|which|who|whose)\b|,\s+that\b|\s/\s"
+    r"|않|아니|아닌|아님|없|못|달리|다르|다른|반대|거꾸로|오해|착각|잘못|틀[리린렸려]|대신|말고|비해|보다|차지",
+    re.IGNORECASE,
+)
+# "A low k raises what a high k lowers": with these words the other way round is the same.
+_DIRECTION = re.compile(
+    r"^(?:increas|decreas|rais|lower|high|low|larg|small|big|great|more|less|few|many|much|grow|shrink|ris|fall|drop"
+    r"|reduc|fast|slow|quick|strong|weak|bett|wors|good|bad|long|short|deep|shallow|simpl|complex|minim|maxim|up$|down$"
+    r"|gain|lose|slight|over|under|높|낮|크|큰|커|작|늘|줄|증가|감소|상승|하락|올라|올리|내려|내리|떨어|많|적[은어으게]|강"
+    r"|약[하한해]|빠르|빨|느리|느려|좋|나쁘|나빠|길|짧|깊|얕|단순|복잡|최소|최대|과대|과소)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +59,7 @@ class Swap:
 
     told_of_other: Mapping[str, frozenset[str]]
     names: Mapping[str, str]
+    is_by_topic: bool
 
     def concerns(self, statement: str) -> bool:
         """Whether a key point or a sentence says something that was swapped."""
@@ -54,16 +72,32 @@ class Facts:
 
     def __init__(self, prompt: str, reference: str) -> None:
         """Take the question's prompt, and a model answer or key points in sentences."""
-        self._prompt = clean(prompt)
-        self._reference = clean(reference)
+        self._prompt = clean(prompt)[:_READ_OF_PROMPT]
+        self._reference = clean(reference)[:_READ_OF_REFERENCE]
         self._told = Told.of(self._reference, {})
         self._owners = _owners(self._told.neighbours)
         self._is_korean = bool(_HANGUL.search(self._reference))
 
     def swap_in(self, answer: str) -> Swap | None:
-        """What ``answer``, a clean text, tells the wrong way round; ``None`` where no swap is found."""
+        """What ``answer``, a clean text, tells the wrong way round; ``None`` where no swap is found for certain."""
         answer = answer[:_READ]
+        if self._turns(answer):
+            return None
         return self._swapped_neighbours(Told.of(answer, {})) or self._swapped_topics(answer)
+
+    def says(self, answer: str, swap: Swap) -> bool:
+        """Whether this text says the same as ``answer`` of what by another text is swapped."""
+        answer = answer[:_READ]
+        if swap.is_by_topic:
+            known, displaced, _ = self._compared(answer, *swap.told_of_other)
+            return len(known) > 2 * len(displaced)
+        told = Told.of(answer, {}).neighbours
+        return any(self._told.neighbours.get(term, set()) & told.get(term, set()) for term in swap.told_of_other)
+
+    def _turns(self, answer: str) -> bool:
+        """Whether the answer has words of negation, contrast or reversal that the model answer has not."""
+        own = {match.group().lower() for match in _TURNS.finditer(self._reference)}
+        return any(match.group().lower() not in own for match in _TURNS.finditer(answer))
 
     def _swapped_neighbours(self, told: Told) -> Swap | None:
         found: dict[str, frozenset[str]] = {}
@@ -74,14 +108,16 @@ class Facts:
                 continue
             wrong, wrong_of_other = said & others, said_of_other & own
             sides = {side for side, _ in wrong} & {side for side, _ in wrong_of_other}
+            exchanged = {one, other, *(word for _, word in wrong | wrong_of_other)}
             if (
                 sides
+                and not any(map(_DIRECTION.match, exchanged))
                 and told.has_side_by_side((one, wrong), (other, wrong_of_other))
                 and self._told.has_side_by_side((other, wrong), (one, wrong_of_other))
             ):
                 found[one] = frozenset(word for _, word in wrong_of_other)
                 found[other] = frozenset(word for _, word in wrong)
-        return Swap(told_of_other=found, names={}) if found else None
+        return Swap(told_of_other=found, names={}, is_by_topic=False) if found else None
 
     def _exchanged(self, said: Neighbours) -> list[tuple[str, str]]:
         """Pairs of words each of which stands beside a neighbour of the other."""
@@ -96,18 +132,32 @@ class Facts:
 
     def _swapped_topics(self, answer: str) -> Swap | None:
         names = second_names(self._prompt, self._reference, answer)
-        reference, told = Told.of(self._reference, names), Told.of(answer, names)
-        for one, other in combinations(sorted(reference.topics & told.topics), 2):
+        topics = Told.of(self._reference, names).topics & Told.of(answer, names).topics
+        for one, other in combinations(sorted(topics)[:_MOST_TOPICS], 2):
+            if _DIRECTION.match(one) or _DIRECTION.match(other):
+                continue
             if not self._is_korean and not self._are_asked_for(one, other, names):
                 continue
-            right, said = reference.runs_by_topic(one, other), told.runs_by_topic(one, other)
-            known = [run for run in right if len(right[run]) == 1 and len(said.get(run, ())) == 1]
-            displaced = [run for run in known if right[run] != said[run]]
+            known, displaced, right = self._compared(answer, one, other)
             of_one, of_other = ([run for run in displaced if topic in right[run]] for topic in (one, other))
-            if self._is_swap(len(of_one), len(of_other), in_place=len(known) - len(displaced)):
-                told_of_other = {one: frozenset().union(*of_one), other: frozenset().union(*of_other)}
-                return Swap(told_of_other=told_of_other, names=names)
+            # Where only the order of words differs, "p of q" may be told as "q has p".
+            has_words = any(len(run) == 1 for run in displaced)
+            if has_words and self._is_swap(len(of_one), len(of_other), in_place=len(known) - len(displaced)):
+                told_of_other = {one: frozenset[str]().union(*of_one), other: frozenset[str]().union(*of_other)}
+                return Swap(told_of_other=told_of_other, names=names, is_by_topic=True)
         return None
+
+    def _compared(self, answer: str, one: str, other: str) -> tuple[list[Run], list[Run], Mapping[Run, set[str]]]:
+        """Runs of terms that follow one of two topics only, here and in the answer; those of the other topic there."""
+        names = second_names(self._prompt, self._reference, answer)
+        right = Told.of(self._reference, names).runs_by_topic(one, other)
+        said = Told.of(answer, names).runs_by_topic(one, other)
+        known = [
+            run
+            for run in right
+            if len(right[run]) == 1 and len(said.get(run, ())) == 1 and not any(map(_DIRECTION.match, run))
+        ]
+        return known, [run for run in known if right[run] != said[run]], right
 
     def _is_swap(self, of_one: int, of_other: int, *, in_place: int) -> bool:
         """Whether so many runs of terms of each of two topics, told of the other, are more than the rest by far."""
@@ -136,3 +186,12 @@ def _owners(neighbours: Neighbours) -> dict[Neighbour, set[str]]:
 def _apart(neighbours: Neighbours, one: str, other: str) -> set[Neighbour]:
     """The neighbours of ``one`` that ``other`` has not, and that are not one of the two."""
     return {each for each in neighbours[one] - neighbours[other] if each[1] not in (one, other)}
+
+
+def find_swap(facts: Sequence[Facts], answer: str) -> Swap | None:
+    """What ``answer`` tells the wrong way round by one of several model answers, unless another says what it says."""
+    for each in facts:
+        swap = each.swap_in(answer)
+        if swap is not None and not any(other.says(answer, swap) for other in facts if other is not each):
+            return swap
+    return None

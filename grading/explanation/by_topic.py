@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from grading.domain import Verdict
+from grading.domain import Question, Verdict
 from grading.explanation.feedback import Band, Feedback, Point, Step
 from grading.naming import TOPIC_JOINT, is_asked_noun, is_said, topic_words
 from grading.refusals import asks_openly
@@ -20,9 +20,9 @@ _DOUBTED_BELOW = 0.5
 
 
 def told_by_topic(
-    told: Feedback, points: Mapping[Verdict, Sequence[Point]], *, answer: str, fraction: float
+    told: Feedback, points: Mapping[Verdict, Sequence[Point]], question: Question, answer: str, fraction: float
 ) -> tuple[Feedback, dict[Verdict, list[Point]]]:
-    """The feedback and its points by verdict, for an ``answer`` that earned ``fraction``."""
+    """The feedback and its points by verdict, for an ``answer`` to ``question`` that earned ``fraction``."""
     told = replace(told, is_by_topic=True)
     is_doubted = fraction < _DOUBTED_BELOW
     doubted = points[Verdict.CONTRADICTED] if is_doubted else []
@@ -30,7 +30,7 @@ def told_by_topic(
     lacking = _in_order(
         points[Verdict.PARTIAL], points[Verdict.MISSING], () if is_doubted else points[Verdict.CONTRADICTED]
     )
-    covered = _named_as_said(points, answer)
+    covered = _named_as_said(points, question, answer)
     if not doubted:
         told, lacking = _by_score(told, lacking, place=len(covered))
     return told, {
@@ -56,12 +56,12 @@ def _by_score(told: Feedback, lacking: list[Point], *, place: int) -> tuple[Feed
     return told, lacking
 
 
-def _named_as_said(points: Mapping[Verdict, Sequence[Point]], answer: str) -> list[Point]:
+def _named_as_said(points: Mapping[Verdict, Sequence[Point]], question: Question, answer: str) -> list[Point]:
     """The covered points, with those of several topics that the answer speaks of: it may have one part for all."""
     topics = dict.fromkeys(topic for each in points.values() for point in each for topic in _topics(point))
     if len(topics) < 2:
         return [*points[Verdict.COVERED]]
-    told = " ".join(sentence for sentence in sentences(clean(answer)) if not asks_openly(sentence))
+    told = " ".join(sentence for sentence in sentences(clean(answer)) if not asks_openly(sentence, question))
     said = {topic for topic in topics if _is_spoken_of(topic, [other for other in topics if other != topic], told)}
     return [
         replace(point, name=TOPIC_JOINT.join(topic for topic in _topics(point) if topic in said))

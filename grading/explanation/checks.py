@@ -18,7 +18,6 @@ from grading.explanation.evidence import is_presentable
 from grading.explanation.feedback import Band, Feedback, Language, Point
 from grading.explanation.giveaways import told_secrets
 from grading.explanation.grounding import support_of, unsupported_words
-from grading.explanation.phrases import phrases_for
 from grading.explanation.reading import Clause, Reading, nearest_tone, read
 from grading.explanation.score_words import SCORE
 from grading.explanation.vocabulary import unknown_words
@@ -176,10 +175,9 @@ def _named(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
 def _told_wrongly(reading: Reading, feedback: Feedback) -> Iterator[Problem]:
     """Nothing covered is called missing or wrong, nothing missing or wrong is praised."""
     verdicts = _verdicts(feedback)
-    rest = phrases_for(feedback).REST
     for clause in reading.clauses:
         # What has no name cannot be praised by a name that says nothing.
-        if clause.tone == "praise" and rest in clause.text:
+        if clause.tone == "praise" and _ANOTHER_PART.search(clause.text):
             yield Problem(kind=ProblemKind.FALSE_PRAISE, detail=clause.text.strip())
         for position in clause.positions:
             kind = _fault(clause, verdicts[position], is_complete=feedback.is_complete)
@@ -259,7 +257,10 @@ def _verdicts(feedback: Feedback) -> dict[int, Verdict]:
     return {point.position: verdict for verdict, points in groups for point in points}
 
 
-_QUOTED = re.compile("“([^”]+)”")
+_QUOTED = re.compile('[“"]([^”"]+)[”"]')
+_ANOTHER_PART = re.compile(
+    r"\b(?:an|the )?other part of the question|\bdifferent part of the question|질문의 다른 부분", re.IGNORECASE
+)
 _MARKUP = re.compile(r"[<>{}\[\]`|\\*#~^]|&\w+;|&#|__|https?:|www\.")
 _ROLE = re.compile(
     r"\b(?:system|assistant|user|student|tutor|teacher)\s*:|\bas an? (?:large )?(?:ai|language|artificial)\b"

@@ -49,7 +49,7 @@ def feedback_from(question: Question, answer: str, assessment: Assessment) -> Fe
         return told
     points = {verdict: _points(key_points, assessment, verdict) for verdict in Verdict}
     if not question.key_points:
-        told, points = told_by_topic(told, points, answer=answer, fraction=assessment.fraction)
+        told, points = told_by_topic(told, points, question, answer, assessment.fraction)
     return _with_points(told, points)
 
 

@@ -14,7 +14,7 @@ COMPLETE = (
 )
 COMPLETE_BY_TOPIC = (
     "Very good, you cover what was asked for.",
-    "Good work, your answer speaks of all that was asked for.",
+    "Good work, your answer covers what was asked.",
 )
 OPENING: dict[Band, tuple[str, ...]] = {
     Band.FULL: ("Very good answer.", "Really good work.", "Strong answer."),
@@ -25,8 +25,8 @@ OPENING: dict[Band, tuple[str, ...]] = {
 }
 # Of a question without key points less is known than the score says.
 OPENING_BY_TOPIC: dict[Band, tuple[str, ...]] = {
-    Band.MOST: ("Good work so far.", "You are on a good way."),
-    Band.HALF: ("Good start.", "You have made a start."),
+    Band.MOST: ("Good work so far.", "You are on the right track."),
+    Band.HALF: ("Good start.", "Part of an answer is there."),
 }
 WELL_PUT = (" “{quote}” is well put.", " I like how you say “{quote}”.", " “{quote}” gets to the point.")
 TOLD: dict[Verdict, tuple[str, ...]] = {
@@ -62,7 +62,7 @@ TOLD_QUOTED: dict[Verdict, tuple[str, ...]] = {
 }
 # Of topics: true too where the answer speaks of them and lacks what there is to say.
 TOPIC: dict[Verdict, tuple[str, ...]] = {
-    Verdict.COVERED: ("It is good that you write about {names}.", "You have something on {names}."),
+    Verdict.COVERED: ("It is good that you write about {names}.", "Your answer says something about {names}."),
     Verdict.CONTRADICTED: ("Please check this once more: {names}.",),
     Verdict.PARTIAL: ("More is needed on this: {names}.", "There is more to say on this: {names}."),
 }
@@ -74,7 +74,7 @@ UNNAMED_ASKED = (
 TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: (
         "It is good that you write about {names}: “{quote}”.",
-        "You have something on {names}: “{quote}”.",
+        "Your answer says something about {names}: “{quote}”.",
     ),
     Verdict.CONTRADICTED: ("Please check once more whether this is right: “{quote}” ({names}).",),
 }
@@ -86,7 +86,7 @@ UNNAMED: dict[Verdict, tuple[str, ...]] = {
     Verdict.MISSING: ("A part of the question is still to be answered.",),
 }
 UNNAMED_QUOTED: dict[Verdict, tuple[str, ...]] = {
-    Verdict.COVERED: ("“{quote}” is good to have.", "It is good that you say “{quote}”."),
+    Verdict.COVERED: ("“{quote}” is a useful point.", "It is good that you say “{quote}”."),
     Verdict.CONTRADICTED: ("Please check once more whether this is right: “{quote}”.",),
 }
 NEXT: dict[Step, tuple[str, ...]] = {
@@ -99,7 +99,7 @@ NEXT: dict[Step, tuple[str, ...]] = {
         "Write one sentence about it and your answer gets better.",
     ),
     Step.SHARPEN: (
-        "Say that part again more exactly.",
+        "Put that part more precisely.",
         "One more exact sentence on it would help.",
     ),
     Step.EXTEND: (
@@ -110,13 +110,13 @@ NEXT: dict[Step, tuple[str, ...]] = {
 }
 # Where what is lacking has no name.
 NEXT_UNNAMED: dict[Step, tuple[str, ...]] = {
-    Step.FIX: ("Compare it with your notes first.",),
+    Step.FIX: ("Compare what you wrote with your notes first.",),
     Step.ADD: (
         "Read the question once more and add a sentence on what you have not answered yet.",
         "Look at the question again: what else does it ask for?",
     ),
     Step.SHARPEN: (
-        "Read your answer once more and say its vaguest sentence again.",
+        "Read your answer once more and rewrite its vaguest sentence.",
         "One more exact sentence would help.",
     ),
 }
@@ -158,7 +158,7 @@ GATE: dict[Flag, tuple[str, ...]] = {
         "This contains words to the grader instead of an answer. Please write only about the question.",
     ),
     Flag.OFF_TOPIC: (
-        "I do not find an answer to this question here yet. Read it once more and try again.",
+        "I cannot find an answer to this question here yet. Read the question once more and try again.",
         "This does not answer the question yet. Please have another look at what it asks.",
     ),
 }

@@ -25,7 +25,7 @@ OPENING: dict[Band, tuple[str, ...]] = {
 }
 # Of a question without key points less is known than the score says.
 OPENING_BY_TOPIC: dict[Band, tuple[str, ...]] = {
-    Band.MOST: ("잘하고 있어요.", "좋은 방향으로 쓰고 있어요."),
+    Band.MOST: ("방향을 잘 잡았어요.", "여기까지 잘 썼어요."),
     Band.HALF: ("좋은 출발이에요.", "시작이 좋아요."),
 }
 WELL_PUT = (" “{quote}” 부분이 특히 좋아요.", " “{quote}” 부분에서 잘 이해한 게 보여요.")
@@ -64,10 +64,10 @@ TOLD_QUOTED: dict[Verdict, tuple[str, ...]] = {
 TOPIC: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: ("{names}에 대해 쓴 점이 좋아요.", "{names}에 대한 설명이 들어 있어요."),
     Verdict.CONTRADICTED: ("{names}에 대한 설명이 맞는지 한 번 더 확인해 보세요.",),
-    Verdict.PARTIAL: ("{names}에 대한 설명이 더 필요해요.", "{names}에 대해서는 할 말이 더 있어요."),
+    Verdict.PARTIAL: ("{names}에 대한 설명이 더 필요해요.", "{names}에 대해 더 설명할 내용이 있어요."),
 }
-TOPIC_ASKED = ("{names}에 대해 더할 말이 있는지 살펴보세요.", "{names}에 대해 더 쓸 것이 있는지 살펴보세요.")
-UNNAMED_ASKED = ("더할 말이 있는지 한 번 더 살펴보세요.", "질문을 다시 읽고 더 쓸 것이 있는지 살펴보세요.")
+TOPIC_ASKED = ("{names}에 대해 덧붙일 내용이 있는지 살펴보세요.", "{names}에 대해 더 쓸 것이 있는지 살펴보세요.")
+UNNAMED_ASKED = ("덧붙일 내용이 있는지 한 번 더 살펴보세요.", "질문을 다시 읽고 더 쓸 것이 있는지 살펴보세요.")
 TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: (
         "{names}에 대해 쓴 점이 좋아요. 예를 들면 “{quote}” 부분이에요.",
@@ -79,11 +79,11 @@ TOPIC_QUOTED: dict[Verdict, tuple[str, ...]] = {
 REST = "질문의 다른 부분"
 UNNAMED: dict[Verdict, tuple[str, ...]] = {
     Verdict.CONTRADICTED: ("모두 맞는지 한 번 더 확인해 보세요.",),
-    Verdict.PARTIAL: ("할 말이 조금 더 있어요.", "조금 더 자세하거나 정확한 설명이 필요해요."),
+    Verdict.PARTIAL: ("더 설명할 내용이 조금 있어요.", "조금 더 자세하거나 정확한 설명이 필요해요."),
     Verdict.MISSING: ("질문에 대한 답이 아직 다 들어 있지는 않아요.",),
 }
 UNNAMED_QUOTED: dict[Verdict, tuple[str, ...]] = {
-    Verdict.COVERED: ("“{quote}” 부분이 좋아요.", "“{quote}” 부분이 눈에 띄어요."),
+    Verdict.COVERED: ("“{quote}” 부분이 좋아요.", "“{quote}” 부분이 돋보여요."),
     Verdict.CONTRADICTED: ("“{quote}” 부분이 맞는지 한 번 더 확인해 보세요.",),
 }
 NEXT: dict[Step, tuple[str, ...]] = {
@@ -98,7 +98,7 @@ NEXT: dict[Step, tuple[str, ...]] = {
 }
 # Where what is lacking has no name.
 NEXT_UNNAMED: dict[Step, tuple[str, ...]] = {
-    Step.FIX: ("먼저 그 부분을 자료와 비교해 보세요.",),
+    Step.FIX: ("먼저 쓴 내용을 자료와 비교해 보세요.",),
     Step.ADD: (
         "질문을 다시 읽고 아직 답하지 않은 것을 한 문장으로 더해 보세요.",
         "질문이 또 무엇을 묻는지 다시 살펴보세요.",
@@ -147,7 +147,7 @@ GATE: dict[Flag, tuple[str, ...]] = {
     ),
     Flag.OFF_TOPIC: (
         "질문에 대한 답이 아직 보이지 않아요. 질문을 다시 읽고 답해 보세요.",
-        "물어본 것에 대한 답을 아직 찾지 못했어요. 질문을 한 번 더 살펴봐 주세요.",
+        "아직 질문에 대한 답으로 보이지 않아요. 질문을 한 번 더 살펴봐 주세요.",
     ),
 }
 CONTACT = " 이곳에 연락할 수도 있어요: {contact}"

@@ -10,8 +10,9 @@ import pytest
 from finetune.behaviour.cases import load_cases
 from grading.samples import load_samples
 from grading.statements import fact_terms
-from grading.swaps import Facts
+from grading.swaps import Facts, find_swap
 from grading.text import clean
+from tests.unit.right_answers import RIGHT_ANSWERS
 
 AXES = ("Which axes has the chart?", "Draw latency on x, throughput on y.")
 AXES_KO = ("축은 무엇인가?", "이 그래프는 x축을 지연, y축을 처리량으로 하여 그린다.")
@@ -69,6 +70,23 @@ def test_a_swap_is_found(question: tuple[str, str], answer: str) -> None:
 @pytest.mark.parametrize(("question", "answer"), RIGHT)
 def test_what_is_in_its_place_in_other_words_or_order_is_no_swap(question: tuple[str, str], answer: str) -> None:
     assert Facts(*question).swap_in(clean(answer)) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "model_answer", "answer"),
+    [(prompt, model, answer) for prompt, model, answers in RIGHT_ANSWERS for answer in answers],
+)
+def test_an_answer_that_denies_contrasts_or_turns_round_is_no_swap(prompt: str, model_answer: str, answer: str) -> None:
+    assert Facts(prompt, model_answer).swap_in(clean(answer)) is None
+
+
+def test_what_another_model_answer_says_is_no_swap() -> None:
+    one, other = "Draw latency on x, throughput on y.", "Draw throughput on x, latency on y."
+    facts = [Facts(AXES[0], text) for text in (one, other)]
+    assert find_swap(facts, "It draws throughput on x, latency on y.") is None
+    assert find_swap(facts[:1], "It draws throughput on x, latency on y.") is not None
+    caches = [Facts(*CACHES), Facts(CACHES[0], SWAPPED[3][1])]
+    assert find_swap(caches, SWAPPED[3][1]) is None
 
 
 def test_a_swap_concerns_the_statements_that_say_what_was_swapped() -> None:
