@@ -42,8 +42,8 @@ _TURNS = re.compile(
 )
 # "A low k raises what a high k lowers": with these words the other way round is the same.
 _DIRECTION = re.compile(
-    r"^(?:increas|decreas|rais|lower|high|low|larg|small|big|great|more|less|few|many|much|grow|shrink|ris|fall|drop"
-    r"|reduc|fast|slow|quick|strong|weak|bett|wors|good|bad|long|short|deep|shallow|simpl|complex|minim|maxim|up$|down$"
+    r"^(?:increas|decreas|rais|lower|high|low|lar[g]|small|big|great|more|less|few|many|much|grow|shrink|ris|fall|drop"
+    r"|reduc|fast|slow|quick|strong|weak|bett|wor[s]|good|bad|long|short|deep|shallow|simpl|complex|minim|maxim|up$|down$"
     r"|gain|lose|slight|over|under|높|낮|크|큰|커|작|늘|줄|증가|감소|상승|하락|올라|올리|내려|내리|떨어|많|적[은어으게]|강"
     r"|약[하한해]|빠르|빨|느리|느려|좋|나쁘|나빠|길|짧|깊|얕|단순|복잡|최소|최대|과대|과소)"
 )

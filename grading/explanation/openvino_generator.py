@@ -35,7 +35,7 @@ _MATCHED_TOKENS, _GUESSED_TOKENS = 2, 3
 
 
 class OpenVinoGenerator(AdaptedGenerator):
-    """One loaded pipeline (a few seconds, 0.5 GB) with ``threads`` cores; what it writes is the same each time but for a rare one."""
+    """One loaded pipeline with ``threads`` cores; written again, a text is nearly always the same."""
 
     def __init__(
         self,
