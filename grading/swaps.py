@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from grading.statements import Neighbour, Neighbours, Run, Told, fact_terms, placed_terms, second_names
-from grading.text import clean
+from grading.text import clean, stem, words
 
 _READ, _READ_OF_REFERENCE, _READ_OF_PROMPT = 8_000, 8_000, 2_000
 """Characters: more than the encoder reads."""
@@ -41,11 +41,20 @@ _TURNS = re.compile(
     re.IGNORECASE,
 )
 # "A low k raises what a high k lowers": with these words the other way round is the same.
-_DIRECTION = re.compile(
-    r"^(?:increas|decreas|rais|lower|high|low|lar[g]|small|big|great|more|less|few|many|much|grow|shrink|ris|fall|drop"
-    r"|reduc|fast|slow|quick|strong|weak|bett|wor[s]|good|bad|long|short|deep|shallow|simpl|complex|minim|maxim|up$|down$"
-    r"|gain|lose|slight|over|under|높|낮|크|큰|커|작|늘|줄|증가|감소|상승|하락|올라|올리|내려|내리|떨어|많|적[은어으게]|강"
-    r"|약[하한해]|빠르|빨|느리|느려|좋|나쁘|나빠|길|짧|깊|얕|단순|복잡|최소|최대|과대|과소)"
+_DIRECTIONS_EN = frozenset(
+    stem(word)
+    for word in words(
+        """
+        increase increasing decrease decreasing raise raising raised rise rising rose lower lowering high low large
+        small big great more less few many much grow growing shrink shrinking fall falling drop dropping reduce reducing fast
+        slow quick strong weak better worse good bad long short deep shallow simple complex minimise minimize maximise
+        maximize gain lose losing slight
+        """
+    )
+)
+_DIRECTION_KO = re.compile(
+    r"높|낮|크|큰|커|작|늘|줄|증가|감소|상승|하락|올라|올리|내려|내리|떨어|많|적[은어으게]|강|약[하한해]|빠르|빨|느리|느려"
+    r"|좋|나쁘|나빠|길|짧|깊|얕|단순|복잡|최소|최대|과대|과소"
 )
 
 
@@ -111,7 +120,7 @@ class Facts:
             exchanged = {one, other, *(word for _, word in wrong | wrong_of_other)}
             if (
                 sides
-                and not any(map(_DIRECTION.match, exchanged))
+                and not any(map(_is_direction, exchanged))
                 and told.has_side_by_side((one, wrong), (other, wrong_of_other))
                 and self._told.has_side_by_side((other, wrong), (one, wrong_of_other))
             ):
@@ -134,7 +143,7 @@ class Facts:
         names = second_names(self._prompt, self._reference, answer)
         topics = Told.of(self._reference, names).topics & Told.of(answer, names).topics
         for one, other in combinations(sorted(topics)[:_MOST_TOPICS], 2):
-            if _DIRECTION.match(one) or _DIRECTION.match(other):
+            if _is_direction(one) or _is_direction(other):
                 continue
             if not self._is_korean and not self._are_asked_for(one, other, names):
                 continue
@@ -155,7 +164,7 @@ class Facts:
         known = [
             run
             for run in right
-            if len(right[run]) == 1 and len(said.get(run, ())) == 1 and not any(map(_DIRECTION.match, run))
+            if len(right[run]) == 1 and len(said.get(run, ())) == 1 and not any(map(_is_direction, run))
         ]
         return known, [run for run in known if right[run] != said[run]], right
 
@@ -173,6 +182,10 @@ class Facts:
             for number, (term, (_, end)) in enumerate(found)
             for later, (start, _) in found[number + 1 : number + 1 + _COORDINATED_WITHIN]
         )
+
+
+def _is_direction(term: str) -> bool:
+    return term in _DIRECTIONS_EN or _DIRECTION_KO.match(term) is not None
 
 
 def _owners(neighbours: Neighbours) -> dict[Neighbour, set[str]]:
