@@ -45,10 +45,10 @@ _DIRECTIONS_EN = frozenset(
     stem(word)
     for word in words(
         """
-        increase increasing decrease decreasing raise raising raised rise rising rose lower lowering high low large
-        small big great more less few many much grow growing shrink shrinking fall falling drop dropping reduce reducing fast
-        slow quick strong weak better worse good bad long short deep shallow simple complex minimise minimize maximise
-        maximize gain lose losing slight
+        increase increasing decrease decreasing raise raising raised rise rising rose lower lowering high low
+        large small big great more less few many much grow growing shrink shrinking fall falling drop dropping
+        reduce reducing fast slow quick strong weak better worse good bad long short deep shallow simple
+        complex minimise minimize maximise maximize gain lose losing slight
         """
     )
 )
