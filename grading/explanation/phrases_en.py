@@ -28,6 +28,7 @@ OPENING_BY_TOPIC: dict[Band, tuple[str, ...]] = {
     Band.MOST: ("Good work so far.", "You are on the right track."),
     Band.HALF: ("Good start.", "Part of an answer is there."),
 }
+OPENING_UNSURE = ("It is worth working on this a little more.", "Let us take another look at this.")
 WELL_PUT = (" “{quote}” is well put.", " I like how you say “{quote}”.", " “{quote}” gets to the point.")
 TOLD: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: (

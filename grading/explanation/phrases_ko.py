@@ -28,6 +28,7 @@ OPENING_BY_TOPIC: dict[Band, tuple[str, ...]] = {
     Band.MOST: ("방향을 잘 잡았어요.", "여기까지 잘 썼어요."),
     Band.HALF: ("좋은 출발이에요.", "시작이 좋아요."),
 }
+OPENING_UNSURE = ("조금 더 다듬어 볼 만해요.", "한 번 더 살펴볼 만해요.")
 WELL_PUT = (" “{quote}” 부분이 특히 좋아요.", " “{quote}” 부분에서 잘 이해한 게 보여요.")
 TOLD: dict[Verdict, tuple[str, ...]] = {
     Verdict.COVERED: (

@@ -63,8 +63,7 @@ def _text(feedback: Feedback, *, quotes: int) -> str:
     phrases = phrases_for(feedback)
     if feedback.is_complete and feedback.band in _GOOD:
         return _complete_text(feedback, phrases, is_quoting=quotes > 0)
-    openings = phrases.OPENING | (phrases.OPENING_BY_TOPIC if feedback.is_by_topic else {})
-    parts = [_pick(openings[_opening_band(feedback)], feedback, 0)]
+    parts = [_pick(_openings(feedback, phrases), feedback, 0)]
     for salt, (verdict, quoted) in enumerate(
         (
             (Verdict.COVERED, quotes > 0),
@@ -83,10 +82,16 @@ def _text(feedback: Feedback, *, quotes: int) -> str:
     return " ".join(parts if feedback.is_asking else [*parts, _next_step(feedback, phrases)])
 
 
-def _opening_band(feedback: Feedback) -> Band:
-    """A little score of which no part is covered may be no start at all."""
+def _openings(feedback: Feedback, phrases: ModuleType) -> Sequence[str]:
+    """By the band; without any part that is covered the score alone, which may err, praises nothing."""
     has_covered = feedback.covered or feedback.find_unnamed(Verdict.COVERED)
-    return Band.NONE if feedback.band is Band.LITTLE and not has_covered else feedback.band
+    if feedback.band is Band.LITTLE and not has_covered:
+        return phrases.OPENING[Band.NONE]
+    if not feedback.is_by_topic:
+        return phrases.OPENING[feedback.band]
+    if feedback.band is Band.HALF and not has_covered:
+        return phrases.OPENING_UNSURE
+    return phrases.OPENING_BY_TOPIC.get(feedback.band, phrases.OPENING[feedback.band])
 
 
 def _complete_text(feedback: Feedback, phrases: ModuleType, *, is_quoting: bool) -> str:

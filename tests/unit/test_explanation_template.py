@@ -278,3 +278,13 @@ def test_a_little_score_of_which_nothing_is_covered_is_no_start() -> None:
     assert any(nothing.startswith(opening) for opening in phrases_en.OPENING[Band.NONE])
     something = template_text(make_feedback(("covered", "missing", "missing"), fraction=0.2))
     assert any(something.startswith(opening) for opening in phrases_en.OPENING[Band.LITTLE])
+
+
+def test_without_key_points_half_of_the_points_for_nothing_that_is_covered_is_not_praised() -> None:
+    question = WITHOUT_KEY_POINTS["en"]
+    nothing = template_text(
+        feedback_from(question, "x", make_assessment(["partial", "missing", "missing"], fraction=0.5))
+    )
+    assert any(nothing.startswith(opening) for opening in phrases_en.OPENING_UNSURE)
+    some = template_text(feedback_from(question, "x", make_assessment(["covered", "missing", "missing"], fraction=0.5)))
+    assert any(some.startswith(opening) for opening in phrases_en.OPENING_BY_TOPIC[Band.HALF])
