@@ -102,7 +102,7 @@ def test_a_question_without_key_points_is_worded_by_its_topics(language: str, fr
     ("language", "asked", "claimed"),
     [
         ("en", "See ", "There is more to say|More is needed|most of it"),
-        ("ko", "살펴보세요", "필요해요|할 말이 더|대부분"),
+        ("ko", "살펴보세요", "필요해요|설명할 내용이|대부분"),
     ],
 )
 def test_a_good_answer_without_key_points_is_asked_and_not_told_that_there_is_more(
