@@ -37,7 +37,7 @@ _CLAUSE_END = re.compile(
 )
 _TOPIC_MARK = re.compile(r"(?:에서는|에는|으로는|이란|란|은|는)$")
 _NAMED_TWICE = re.compile(r"((?:[\w'-]+\s+){1,3})\(([^()]*)\)")
-_MORE_ENDINGS = ("에서는", "이란", "란", "으로서", "일", "인", "라고", "들을", "들의", "들이", "들은", "들")
+_MORE_ENDINGS = ("으로서", "일", "인", "라고")
 _ENDINGS = tuple(sorted({*KOREAN_ENDINGS, *_MORE_ENDINGS}, key=len, reverse=True))
 
 

@@ -98,10 +98,11 @@ class Facts:
         """Whether this text says the same as ``answer`` of what by another text is swapped."""
         answer = answer[:_READ]
         if swap.is_by_topic:
-            known, displaced, _ = self._compared(answer, *swap.told_of_other)
+            _, reference, told = self._alike(answer)
+            known, displaced, _ = _compared(reference, told, *swap.told_of_other)
             return len(known) > 2 * len(displaced)
-        told = Told.of(answer, {}).neighbours
-        return any(self._told.neighbours.get(term, set()) & told.get(term, set()) for term in swap.told_of_other)
+        neighbours = Told.of(answer, {}).neighbours
+        return any(self._told.neighbours.get(term, set()) & neighbours.get(term, set()) for term in swap.told_of_other)
 
     def _turns(self, answer: str) -> bool:
         """Whether the answer has words of negation, contrast or reversal that the model answer has not."""
@@ -140,14 +141,13 @@ class Facts:
         )
 
     def _swapped_topics(self, answer: str) -> Swap | None:
-        names = second_names(self._prompt, self._reference, answer)
-        topics = Told.of(self._reference, names).topics & Told.of(answer, names).topics
-        for one, other in combinations(sorted(topics)[:_MOST_TOPICS], 2):
+        names, reference, told = self._alike(answer)
+        for one, other in combinations(sorted(reference.topics & told.topics)[:_MOST_TOPICS], 2):
             if _is_direction(one) or _is_direction(other):
                 continue
             if not self._is_korean and not self._are_asked_for(one, other, names):
                 continue
-            known, displaced, right = self._compared(answer, one, other)
+            known, displaced, right = _compared(reference, told, one, other)
             of_one, of_other = ([run for run in displaced if topic in right[run]] for topic in (one, other))
             # Where only the order of words differs, "p of q" may be told as "q has p".
             has_words = any(len(run) == 1 for run in displaced)
@@ -156,17 +156,10 @@ class Facts:
                 return Swap(told_of_other=told_of_other, names=names, is_by_topic=True)
         return None
 
-    def _compared(self, answer: str, one: str, other: str) -> tuple[list[Run], list[Run], Mapping[Run, set[str]]]:
-        """Runs of terms that follow one of two topics only, here and in the answer; those of the other topic there."""
+    def _alike(self, answer: str) -> tuple[Mapping[str, str], Told, Told]:
+        """The second names of terms, and model answer and answer with the first ones in their place."""
         names = second_names(self._prompt, self._reference, answer)
-        right = Told.of(self._reference, names).runs_by_topic(one, other)
-        said = Told.of(answer, names).runs_by_topic(one, other)
-        known = [
-            run
-            for run in right
-            if len(right[run]) == 1 and len(said.get(run, ())) == 1 and not any(map(_is_direction, run))
-        ]
-        return known, [run for run in known if right[run] != said[run]], right
+        return names, Told.of(self._reference, names), Told.of(answer, names)
 
     def _is_swap(self, of_one: int, of_other: int, *, in_place: int) -> bool:
         """Whether so many runs of terms of each of two topics, told of the other, are more than the rest by far."""
@@ -182,6 +175,17 @@ class Facts:
             for number, (term, (_, end)) in enumerate(found)
             for later, (start, _) in found[number + 1 : number + 1 + _COORDINATED_WITHIN]
         )
+
+
+def _compared(reference: Told, told: Told, one: str, other: str) -> tuple[list[Run], list[Run], Mapping[Run, set[str]]]:
+    """Runs of terms that follow one of two topics only, in both texts; those of the other topic in ``told``."""
+    right, said = reference.runs_by_topic(one, other), told.runs_by_topic(one, other)
+    known = [
+        run
+        for run in right
+        if len(right[run]) == 1 and len(said.get(run, ())) == 1 and not any(map(_is_direction, run))
+    ]
+    return known, [run for run in known if right[run] != said[run]], right
 
 
 def _is_direction(term: str) -> bool:

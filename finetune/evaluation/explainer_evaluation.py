@@ -117,13 +117,13 @@ def evaluate_explainer(
         worded, all_words = step * len(answers), len(writers) * len(answers)
         tell(worded, all_words, f"wording: {name}")
         generator = load()
-        own = [each for each in answers if can_word(generator, each.feedback)]
-        texts: list[str] = []
+        own = [row for row, each in enumerate(answers) if can_word(generator, each.feedback)]
+        placed: list[str | None] = [None] * len(answers)
         for start in range(0, len(own), _WORDED_IN_ONE_CALL):
-            texts += generator.rewrite([each.feedback for each in own[start : start + _WORDED_IN_ONE_CALL]])
-            tell(worded + len(texts), all_words, f"wording: {name}")
-        words = iter(texts)
-        placed = [next(words) if can_word(generator, each.feedback) else None for each in answers]
+            rows = own[start : start + _WORDED_IN_ONE_CALL]
+            for row, text in zip(rows, generator.rewrite([answers[row].feedback for row in rows]), strict=True):
+                placed[row] = text
+            tell(worded + start + len(rows), all_words, f"wording: {name}")
         found.append(_writer(name, generator.languages, answers, placed))
     return ExplainerEvaluation(answers=tuple(answers), writers=tuple(found))
 
